@@ -1,0 +1,1 @@
+"""What the mesh costs, with its peers measured beside it in the same run: `make bench`."""

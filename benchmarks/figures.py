@@ -1,0 +1,103 @@
+"""What was measured, and what follows from it: medians over the repeats, and ratios to other peers.
+
+A ratio is the median of the repeats' own ratios: two peers of one repeat were measured seconds apart, so a
+machine that gets slower or faster during the run moves both.
+"""
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Final
+
+from benchmarks.load import MICROSECONDS, Load
+from benchmarks.scenario import Scenario
+
+COLUMNS: Final = ("cpu_us_per_call", "calls_per_second", "mean_us", "p50_us", "p99_us")
+YARDSTICKS: Final = ("envoy", "haproxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measurement. `cpu` is in seconds; None when there is no proxy."""
+
+    load: Load
+    cpu: float | None
+
+    def column(self, name: str) -> float | None:
+        if name == "cpu_us_per_call":
+            return None if self.cpu is None else self.cpu / self.load.calls * MICROSECONDS
+        return {
+            "calls_per_second": self.load.throughput,
+            "mean_us": self.load.mean,
+            "p50_us": self.load.p50,
+            "p99_us": self.load.p99,
+        }[name]
+
+
+@dataclass(slots=True)
+class Figures:
+    """All samples of a run: by scenario and peer, one per repeat."""
+
+    samples: dict[tuple[Scenario, str], dict[int, Sample]] = field(default_factory=dict)
+
+    def add(self, scenario: Scenario, peer: str, repeat: int, sample: Sample) -> None:
+        self.samples.setdefault((scenario, peer), {})[repeat] = sample
+
+    def values(self, scenario: Scenario, peer: str, column: str) -> dict[int, float]:
+        found = self.samples.get((scenario, peer), {})
+        by_repeat = {repeat: sample.column(column) for repeat, sample in found.items()}
+        return {repeat: value for repeat, value in by_repeat.items() if value is not None}
+
+    def median(self, scenario: Scenario, peer: str, column: str) -> float | None:
+        values = self.values(scenario, peer, column)
+        return median(values.values()) if values else None
+
+    def ratio(self, scenario: Scenario, peer: str, to: str, column: str) -> float | None:
+        """`peer` divided by `to`, over the repeats that have both."""
+        ours, theirs = self.values(scenario, peer, column), self.values(scenario, to, column)
+        both = [ours[repeat] / theirs[repeat] for repeat in ours if theirs.get(repeat)]
+        return median(both) if both else None
+
+    def document(self) -> list[dict[str, Any]]:
+        """For JSON: a row per scenario and peer."""
+        return [
+            {
+                "peer": peer,
+                "payload": scenario.payload,
+                "connections": scenario.connections,
+                "streams": scenario.streams,
+                "calls": sum(sample.load.calls for sample in samples.values()),
+                **{column: _rounded(self.median(scenario, peer, column)) for column in COLUMNS},
+                "repeats": {
+                    column: [_rounded(value) for value in self.values(scenario, peer, column).values()]
+                    for column in COLUMNS
+                },
+                "ratio": {
+                    to: {column: _rounded(self.ratio(scenario, peer, to, column), 3) for column in COLUMNS}
+                    for to in YARDSTICKS
+                    if to != peer and (scenario, to) in self.samples
+                },
+            }
+            for (scenario, peer), samples in sorted(self.samples.items(), key=lambda item: item[0][1])
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A ratio to Envoy that Verdigris is to keep."""
+
+    scenario: Scenario
+    column: str
+    at_most: float
+
+    def __str__(self) -> str:
+        return f"{self.column} at {self.scenario.name} ≤ {self.at_most:g} × Envoy's"
+
+
+def promises(scenarios: tuple[Scenario, ...]) -> list[Promise]:
+    """CPU with 100 B and 32 calls in flight; mean latency with one call in flight."""
+    found = [Promise(s, "cpu_us_per_call", 0.6) for s in scenarios if (s.payload, s.in_flight) == (100, 32)]
+    return found + [Promise(s, "mean_us", 1.0) for s in scenarios if s.in_flight == 1]
+
+
+def _rounded(value: float | None, digits: int = 1) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,78 @@
+"""The load: h2load (Debian: nghttp2-client), and what it saw of every single call."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, quantiles
+from typing import Final
+
+from benchmarks.process import HOST
+from benchmarks.scenario import Scenario
+
+METHOD: Final = "/benchmark.Echo/Call"
+GIVE_UP_AFTER: Final = 60.0
+MICROSECONDS: Final = 1e6
+
+
+class LoadError(Exception):
+    """Not every call of a measurement succeeded, so there is no measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One run of the load: times in microseconds, over all calls."""
+
+    calls: int
+    seconds: float
+    mean: float
+    p50: float
+    p99: float
+
+    @property
+    def throughput(self) -> float:
+        return self.calls / self.seconds
+
+
+def run(port: int, scenario: Scenario, *, calls: int, directory: Path) -> Load:
+    """Send `calls` calls to `port`; LoadError unless each came back whole with status 200."""
+    body, log = directory / f"body-{scenario.payload}.bin", directory / "calls.tsv"
+    body.write_bytes(scenario.message)
+    log.unlink(missing_ok=True)
+    argv = ["h2load", f"-n{calls}", f"-c{scenario.connections}", f"-m{scenario.streams}", f"-d{body}"]
+    argv += ["-H", "content-type: application/grpc", "-H", "te: trailers", f"--log-file={log}"]
+    try:
+        done = subprocess.run(
+            [*argv, f"http://{HOST}:{port}{METHOD}"], capture_output=True, text=True, timeout=GIVE_UP_AFTER
+        )
+    except subprocess.TimeoutExpired:
+        raise LoadError(f"{calls} calls were not over after {GIVE_UP_AFTER:g} s") from None
+    return _judge(done.stdout, log.read_text() if log.exists() else "", scenario, calls)
+
+
+def _judge(report: str, log: str, scenario: Scenario, calls: int) -> Load:
+    """`report` is h2load's summary; `log` has a row per call: start, HTTP status, microseconds to the end."""
+    succeeded = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", report)
+    wanted = (str(calls), "0", "0", "0")
+    if succeeded is None or succeeded.groups() != wanted:
+        raise LoadError(f"not all of {calls} calls succeeded:\n{report[-1000:]}")
+    rows = [line.split("\t") for line in log.splitlines()]
+    refused = [status for _, status, _ in rows if status != "200"]
+    if refused or len(rows) != calls:
+        raise LoadError(f"{len(rows)} of {calls} calls logged, HTTP status other than 200: {refused[:5]}")
+    # Whole answers: the summary rounds, so it has to be right within a message.
+    data = re.search(r"\((\d+)\) data", report)
+    if data is None or int(data[1]) != calls * len(scenario.message):
+        raise LoadError(f"the answers hold {data and data[1]} bytes, not {calls} × {len(scenario.message)}")
+    took = re.search(r"finished in ([\d.]+)(us|ms|s),", report)
+    if took is None:
+        raise LoadError(f"h2load gave no duration:\n{report[-1000:]}")
+    latencies = [float(row[2]) for row in rows]
+    percentiles = quantiles(latencies, n=100, method="inclusive")
+    return Load(
+        calls=calls,
+        seconds=float(took[1]) / {"us": MICROSECONDS, "ms": 1000, "s": 1}[took[2]],
+        mean=fmean(latencies),
+        p50=percentiles[49],
+        p99=percentiles[98],
+    )

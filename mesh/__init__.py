@@ -1,0 +1,1 @@
+"""What every program of the mesh shares; it imports none of them."""

@@ -1,0 +1,1 @@
+"""The wire: HTTP/2 frames, header blocks, flow control and connections. It knows no policy."""

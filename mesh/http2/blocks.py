@@ -1,0 +1,205 @@
+"""Header blocks without state: find fields, replace fields, append fields (RFC 7541).
+
+We advertise SETTINGS_HEADER_TABLE_SIZE 0 to every peer. Once a peer has acknowledged it, each of its blocks
+depends on nothing but itself and can be sent on, byte for byte, over any other connection. Only the blocks that
+a peer sends *before* its acknowledgement need its dynamic table: `Legacy` decodes those and makes them stateless.
+
+"Literal with incremental indexing" is legal at table size 0 and passes as it is: whoever receives it forgets it at
+once, because the first block on each of our connections starts with a table size update to 0 (`TABLE_SIZE_ZERO`).
+"""
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+import hpack
+from hpack.huffman_table import decode_huffman
+from hpack.table import HeaderTable
+
+STATIC: Final[tuple[tuple[bytes, bytes], ...]] = tuple(HeaderTable.STATIC_TABLE)
+TABLE_SIZE_ZERO: Final = b"\x20"
+"""Dynamic table size update to 0 (RFC 7541, 6.3)."""
+
+_HUFFMAN_CACHE_LIMIT: Final = 4096
+_HUFFMAN_CACHED_LENGTH: Final = 256
+_NAME_CACHE_LIMIT: Final = 1024
+_INTEGER_LIMIT: Final = 1 << 24
+
+
+class BadBlock(Exception):
+    """The block cannot be decoded: a COMPRESSION_ERROR of the connection (RFC 9113, 4.3)."""
+
+
+class Malformed(Exception):
+    """The block decodes, but the message is malformed: a PROTOCOL_ERROR of the stream (RFC 9113, 8.1.1)."""
+
+
+class Field(NamedTuple):
+    """One field of a block, and where its representation stands: `block[start:end]`."""
+
+    name: bytes
+    value: bytes
+    start: int
+    end: int
+
+
+def _integer(block: bytes, i: int, mask: int) -> tuple[int, int]:
+    """An integer with an N-bit prefix (RFC 7541, 5.1), and the position after it."""
+    value = block[i] & mask
+    i += 1
+    if value < mask:
+        return value, i
+    shift = 0
+    while True:
+        byte = block[i]
+        i += 1
+        value += (byte & 127) << shift
+        if byte < 128:
+            return value, i
+        shift += 7
+        if shift > 21 or value > _INTEGER_LIMIT:
+            raise BadBlock("an integer of the header block is too large")
+
+
+_huffman: dict[bytes, bytes] = {}
+
+
+def _text(raw: bytes, huffman: int) -> bytes:
+    """A string literal's octets; Huffman decoding costs about 0.1 µs per octet, hence the bounded cache."""
+    if not huffman:
+        return raw
+    text = _huffman.get(raw)
+    if text is None:
+        try:
+            text = decode_huffman(raw)
+        except Exception as error:
+            raise BadBlock("a string of the header block is not valid Huffman code") from error
+        if len(raw) <= _HUFFMAN_CACHED_LENGTH:
+            if len(_huffman) >= _HUFFMAN_CACHE_LIMIT:
+                _huffman.clear()
+            _huffman[raw] = text
+    return text
+
+
+_BAD_IN_NAMES: Final = frozenset(range(0x21)) | frozenset(range(0x41, 0x5B)) | frozenset(range(0x7F, 0x100))
+_CONNECTION_SPECIFIC: Final = frozenset(
+    (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
+)
+_good_names: set[bytes] = {name for name, _ in STATIC if name != b"transfer-encoding"}
+
+
+def _check_name(name: bytes) -> None:
+    """Refuse names that RFC 9113, 8.2 forbids; a name once found good is not looked at again."""
+    body = name[1:] if name.startswith(b":") else name
+    if not body or b":" in body or not _BAD_IN_NAMES.isdisjoint(body) or name in _CONNECTION_SPECIFIC:
+        raise Malformed(f"the field name {name!r} is not allowed in HTTP/2")
+    if len(_good_names) < _NAME_CACHE_LIMIT:
+        _good_names.add(name)
+
+
+def fields(block: bytes, start: int = 0) -> list[Field]:
+    """Every field of a stateless block from `start` on.
+
+    Raises `BadBlock` where the block refers to a dynamic table, is cut short or cannot be decoded, and `Malformed`
+    where a field name is not allowed.
+    """
+    found: list[Field] = []
+    i, size = start, len(block)
+    try:
+        while i < size:
+            begin, first = i, block[i]
+            if first & 0x80:
+                index, i = _integer(block, i, 0x7F)
+                if not 0 < index <= 61:
+                    raise BadBlock(f"index {index} is not in the static table, and there is no other")
+                name, value = STATIC[index - 1]
+                found.append(Field(name, value, begin, i))
+                continue
+            if first & 0x40:
+                index, i = _integer(block, i, 0x3F)
+            elif first & 0x20:
+                raise BadBlock("a table size update stands where only a field may")
+            else:
+                index, i = _integer(block, i, 0x0F)
+            if index:
+                if index > 61:
+                    raise BadBlock(f"index {index} is not in the static table, and there is no other")
+                name = STATIC[index - 1][0]
+            else:
+                huffman = block[i] & 0x80
+                length, i = _integer(block, i, 0x7F)
+                name = _text(block[i : i + length], huffman)
+                i += length
+            huffman = block[i] & 0x80
+            length, i = _integer(block, i, 0x7F)
+            if i + length > size:
+                raise BadBlock("the header block is cut short")
+            value = _text(block[i : i + length], huffman)
+            i += length
+            if name not in _good_names:
+                _check_name(name)
+            found.append(Field(name, value, begin, i))
+    except IndexError:
+        raise BadBlock("the header block is cut short") from None
+    return found
+
+
+def without_table_update(block: bytes) -> bytes:
+    """The block without the size updates that may open it; only an update to 0 is legal after our SETTINGS."""
+    while block and block[0] & 0xE0 == 0x20:
+        size, end = _integer(block, 0, 0x1F)
+        if size:
+            raise BadBlock(f"a dynamic table of {size} bytes is more than the 0 we allow")
+        block = block[end:]
+    return block
+
+
+def _string(text: bytes) -> bytes:
+    """A string literal without Huffman code (RFC 7541, 5.2)."""
+    size = len(text)
+    if size < 127:
+        return bytes((size,)) + text
+    head = bytearray((127,))
+    size -= 127
+    while size > 127:
+        head.append(size & 127 | 128)
+        size >>= 7
+    head.append(size)
+    return bytes(head) + text
+
+
+def literal(name: bytes, value: bytes, *, never_indexed: bool = False) -> bytes:
+    """One field as a literal that stays out of every table (RFC 7541, 6.2.2 and 6.2.3)."""
+    return (b"\x10" if never_indexed else b"\x00") + _string(name) + _string(value)
+
+
+def block_of(*pairs: tuple[bytes, bytes]) -> bytes:
+    """A stateless block of these fields, in this order."""
+    return b"".join(literal(name, value) for name, value in pairs)
+
+
+def edited(block: bytes, *, drop: Collection[Field] = (), append: bytes = b"") -> bytes:
+    """The block without the fields `drop`, and with the representations `append` at its end."""
+    for field in sorted(drop, key=lambda field: field.start, reverse=True):
+        block = block[: field.start] + block[field.end :]
+    return block + append
+
+
+class Legacy:
+    """Makes stateless the blocks that a peer sends before it has acknowledged our table size of 0."""
+
+    def __init__(self, *, max_list_size: int) -> None:
+        self._decoder = hpack.Decoder(max_header_list_size=max_list_size)
+
+    def stateless(self, block: bytes) -> bytes:
+        """The same fields, in order, as literals; `BadBlock` where the block cannot be decoded."""
+        try:
+            decoded = self._decoder.decode(block, raw=True)
+        except hpack.HPACKError as error:
+            raise BadBlock(str(error) or type(error).__name__) from error
+        except (IndexError, ValueError) as error:
+            raise BadBlock("the header block is cut short") from error
+        return b"".join(
+            literal(name, value, never_indexed=isinstance(field, hpack.NeverIndexedHeaderTuple))
+            for field in decoded
+            for name, value in (field,)
+        )

@@ -1,0 +1,132 @@
+"""The command `model-server`: settings from flags and VERDIGRIS_* variables, log, exit codes.
+
+0: stopped by SIGTERM or SIGINT. 64: bad configuration (EX_USAGE). 1: the start failed.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import uvloop
+
+from mesh.consul import read_token
+from model_server.address import Address
+from model_server.app import serve
+from model_server.errors import BrokenModelError, StartError
+from model_server.servicer import server_version
+from model_server.settings import (
+    BadSettingError,
+    Settings,
+    parse_address,
+    parse_consul,
+    parse_models,
+    usable_cpus,
+)
+
+BAD_CONFIGURATION: Final = 64
+FAILED_START: Final = 1
+
+
+@click.command(context_settings={"auto_envvar_prefix": "VERDIGRIS", "show_default": True})
+@click.version_option(server_version(), prog_name="model-server")
+@click.option("--service", required=True, help="Name to register in Consul, such as recommender.")
+@click.option("--color", required=True, help="Colour of this instance, such as blue or green.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    metavar="NAME=PATH",
+    envvar="VERDIGRIS_MODEL",
+    help="An .onnx file, or a folder of <version>/model.onnx. Repeatable (in the variable: by spaces).",
+)
+@click.option("--listen", default="127.0.0.1:8001", help="HOST:PORT to serve on; port 0 takes a free one.")
+@click.option("--advertise", metavar="HOST:PORT", help="Where others reach it, if not at --listen.")
+@click.option("--consul-addr", default="127.0.0.1:8500", help="Consul's HTTP API.")
+@click.option("--no-consul", is_flag=True, help="Serve without registering anywhere.")
+@click.option(
+    "--consul-token-file",
+    type=click.Path(path_type=Path),
+    help="File with the Consul token; else CONSUL_HTTP_TOKEN.",
+)
+@click.option("--threads", type=int, default=usable_cpus(), help="Inferences that run at a time.")
+@click.option("--intra-op-threads", type=int, default=1, help="Threads that share one inference.")
+@click.option("--queue", type=int, default=1024, help="Inferences that may wait for a thread.")
+@click.option("--max-message-mib", type=int, default=512, help="Largest message, either way.")
+@click.option("--linger", type=float, default=1.0, help="Seconds between leaving Consul and refusing calls.")
+@click.option("--drain", type=float, default=10.0, help="Seconds that calls in flight have to finish.")
+@click.option(
+    "--trace-file", type=click.Path(path_type=Path), help="Append traces here, if no OTEL_* says other."
+)
+@click.option("--verbose", is_flag=True, help="Log more.")
+def command(verbose: bool, **values: Any) -> None:
+    """Serve ONNX models over the Open Inference Protocol v2, registered in Consul with a colour."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    uvloop.run(serve(settings_of(**values), announce=announce))
+
+
+def settings_of(
+    *,
+    models: Sequence[str],
+    listen: str,
+    advertise: str | None,
+    consul_addr: str,
+    no_consul: bool,
+    consul_token_file: Path | None,
+    max_message_mib: int,
+    **rest: Any,
+) -> Settings:
+    """The flags as settings, or BadSettingError."""
+    return Settings(
+        models=parse_models("--model", models),
+        listen=parse_address("--listen", listen),
+        advertise=parse_address("--advertise", advertise) if advertise else None,
+        consul=None if no_consul else parse_consul("--consul-addr", consul_addr, token_of(consul_token_file)),
+        max_message=max_message_mib * 2**20,
+        **rest,
+    ).checked()
+
+
+def token_of(file: Path | None) -> str | None:
+    try:
+        return read_token(file, os.environ)
+    except OSError as error:
+        raise BadSettingError("--consul-token-file", file, f"cannot be read: {error.strerror}") from None
+
+
+def announce(address: Address) -> None:
+    """The line that whoever started us waits for."""
+    click.echo(f"listening on {address}", err=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The exit code; what went wrong is said on stderr."""
+    try:
+        command.main(arguments, prog_name="model-server", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return BAD_CONFIGURATION
+    except BadSettingError as error:
+        click.echo(f"model-server: {error}", err=True)
+        return BAD_CONFIGURATION
+    except (BrokenModelError, StartError) as error:
+        click.echo(f"model-server: {error}", err=True)
+        return FAILED_START
+    return 0
+
+
+if __name__ == "__main__":
+    main()

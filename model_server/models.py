@@ -1,0 +1,82 @@
+"""A model as the rest of the server sees it: a name, a signature, and something that runs.
+
+`onnx_model` makes them from files; `fake_model` makes one from a Python function, for tests.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from model_server.datatypes import BY_NAME, Datatype
+
+Array: TypeAlias = npt.NDArray[Any]
+Run: TypeAlias = Callable[[Sequence[str], Mapping[str, Array]], Sequence[Array]]
+"""Outputs by name, in the order asked for, from inputs by name. Called in any thread, by several at once."""
+
+ANY: Final = -1
+"""A dimension that may have any size."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output: what the model declares of it."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[int, ...]
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether a tensor of this shape may be given.
+
+        ONNX Runtime describes an unknown rank as it describes a scalar, by `()`: there the model has to tell.
+        """
+        if not self.shape:
+            return True
+        return len(shape) == len(self.shape) and all(
+            want in (ANY, got) for want, got in zip(self.shape, shape, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One version of one model, loaded. Never changes; another version is another value."""
+
+    name: str
+    version: str
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    run: Run
+    abort: Callable[[], None] = lambda: None
+    """Make every run that has begun fail soon. The model is of no use afterwards."""
+    platform: str = "onnxruntime_onnx"
+
+    def zeros(self) -> dict[str, Array]:
+        """The smallest inputs that fit, for a first run: zeros (or empty strings), free dimensions 1."""
+        return {
+            spec.name: np.full(
+                tuple(1 if size == ANY else size for size in spec.shape),
+                "" if spec.datatype.name == "BYTES" else 0,
+                spec.datatype.dtype,
+            )
+            for spec in self.inputs.values()
+        }
+
+
+def fake_model(
+    run: Run,
+    *,
+    name: str = "fake",
+    version: str = "1",
+    inputs: Mapping[str, tuple[str, tuple[int, ...]]],
+    outputs: Mapping[str, tuple[str, tuple[int, ...]]],
+    abort: Callable[[], None] = lambda: None,
+) -> Model:
+    """A model around `run`; tensors as `{"X": ("FP32", (-1, 4))}`."""
+
+    def specs(tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, TensorSpec]:
+        return {each: TensorSpec(each, BY_NAME[kind], shape) for each, (kind, shape) in tensors.items()}
+
+    return Model(name, version, specs(inputs), specs(outputs), run, abort, platform="fake")

@@ -1,0 +1,64 @@
+"""The grpc.aio server: its options with their reasons, its port, and reflection."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from mesh.pb import open_inference_pb2
+from model_server.address import Address
+from model_server.errors import StartError
+
+STREAMS: Final = 256
+"""Calls at a time on one connection. C-core's default is no limit, so that one connection may hold all our
+memory; RFC 9113 section 6.5.2 advises no less than 100. A sidecar carries many clients on one connection and
+opens another when this one is full; gRPC's own clients wait."""
+
+PING_GAP_MS: Final = 1_000
+"""A peer may ping this often. C-core's default of five minutes sends a sidecar that pings every ten seconds,
+to find dead connections soon, away with ENHANCE_YOUR_CALM (too_many_pings). A flood is still cut off."""
+
+PING_AFTER_MS: Final = 60_000
+PING_TIMEOUT_MS: Final = 20_000
+"""Our own pings: a peer that vanished without a word gives its connection back within 80 seconds."""
+
+
+def options(max_message: int) -> list[tuple[str, int]]:
+    """Channel arguments of the server; `max_message` in bytes, for either direction."""
+    return [
+        ("grpc.max_receive_message_length", max_message),
+        ("grpc.max_send_message_length", max_message),
+        # On by default: a second server on the same port would start, and take half of the calls
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", STREAMS),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_GAP_MS),
+        # Without it, pings on a connection without calls may come every two hours only
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", PING_AFTER_MS),
+        ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
+    ]
+
+
+def bind(listen: Address, *, max_message: int) -> tuple[grpc.aio.Server, Address]:
+    """A server that is not started yet, and the address it got; StartError if that is taken."""
+    server = grpc.aio.server(options=options(max_message))
+    try:
+        port = server.add_insecure_port(str(listen))
+    except RuntimeError as error:
+        raise StartError(f"cannot listen on {listen}: {error}") from error
+    if not port:  # how some releases of grpcio say it
+        raise StartError(f"cannot listen on {listen}: the address is in use or not ours")
+    return server, Address(listen.host, port)
+
+
+def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
+    """Let clients ask for our .proto files; they stand in more than one pool, and reflection reads one."""
+    pool = DescriptorPool()
+    modules: tuple[Any, ...] = (open_inference_pb2, health_pb2, reflection_pb2)
+    for module in modules:
+        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+    reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server, pool)

@@ -1,0 +1,111 @@
+"""What the operator decides, checked once: everything after this may trust it.
+
+`checked` raises BadSettingError: the setting as the command line spells it, the value and the rule.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from mesh import contract
+from mesh.consul import ConsulAddress
+from model_server.address import Address
+
+
+class BadSettingError(Exception):
+    """A setting breaks its rule."""
+
+    def __init__(self, name: str, value: object, rule: str) -> None:
+        super().__init__(f"{name} {str(value)!r}: {rule}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    service: str
+    color: str
+    models: Mapping[str, Path]
+    listen: Address
+    advertise: Address | None = None
+    """Where others reach us; port 0 is the port we listen on. None: found out."""
+    consul: ConsulAddress | None = None
+    """None: do not register."""
+    threads: int = 1
+    """Runs at a time."""
+    intra_op_threads: int = 1
+    """Threads that share one run."""
+    queue: int = 1024
+    """Calls that may wait for a thread."""
+    max_message: int = 512 * 2**20
+    """Bytes of one message, either way."""
+    linger: float = 1.0
+    """Seconds between leaving Consul and refusing new calls."""
+    drain: float = 10.0
+    """Seconds that calls in flight have to finish."""
+    trace_file: Path | None = None
+
+    def checked(self) -> "Settings":
+        """Itself, or BadSettingError for the first rule that is broken."""
+        if not contract.SERVICE.fullmatch(self.service):
+            raise BadSettingError(
+                "--service", self.service, f"must be a DNS label: {contract.SERVICE.pattern}"
+            )
+        if not contract.COLOR.fullmatch(self.color):
+            raise BadSettingError("--color", self.color, f"must match {contract.COLOR.pattern}")
+        if self.color == contract.TAG:
+            raise BadSettingError("--color", self.color, "is the tag of every instance; choose another")
+        if not self.models:
+            raise BadSettingError("--model", "", "must be given at least once")
+        for name, path in self.models.items():
+            if not path.exists():
+                raise BadSettingError("--model", f"{name}={path}", "no such file or folder")
+        for name, value, least in (
+            ("--threads", self.threads, 1),
+            ("--intra-op-threads", self.intra_op_threads, 1),
+            ("--queue", self.queue, 0),
+            ("--max-message-mib", self.max_message // 2**20, 1),
+            ("--linger", self.linger, 0),
+            ("--drain", self.drain, 0),
+        ):
+            if not least <= value < float("inf"):
+                raise BadSettingError(name, value, f"must be {least} or more")
+        if self.max_message >= 2**31:
+            raise BadSettingError(
+                "--max-message-mib", self.max_message // 2**20, "must be below 2048: gRPC counts in 31 bits"
+            )
+        if self.advertise is not None and self.advertise.is_wildcard:
+            raise BadSettingError("--advertise", self.advertise, "must be an address others can connect to")
+        return self
+
+
+def parse_address(name: str, text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise BadSettingError(name, text, str(error)) from None
+
+
+def parse_consul(name: str, text: str, token: str | None) -> ConsulAddress:
+    try:
+        return ConsulAddress.parse(text, token=token)
+    except ValueError as error:
+        raise BadSettingError(name, text, str(error).removeprefix(f"Consul address {text!r} ")) from None
+
+
+def parse_models(name: str, texts: Iterable[str]) -> Mapping[str, Path]:
+    """`NAME=PATH` each, every name once."""
+    models: dict[str, Path] = {}
+    for text in texts:
+        model, equals, path = text.partition("=")
+        if not model or not equals or not path or model != model.strip():
+            raise BadSettingError(name, text, "must be NAME=PATH")
+        if model in models:
+            raise BadSettingError(name, text, f"{model!r} is given twice")
+        models[model] = Path(path)
+    return MappingProxyType(models)
+
+
+def usable_cpus() -> int:
+    """Processors this process may use, which in a container are fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

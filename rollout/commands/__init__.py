@@ -1,0 +1,1 @@
+"""The commands, thin: options in, one call, a report out."""

@@ -1,0 +1,70 @@
+"""Runs the demo: starts the mesh, tells the story, shows what came of it, stops everything."""
+
+import time
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from mesh.consul import Consul
+from rollout.demo import finale, requests
+from rollout.demo.admin import Admin
+from rollout.demo.client import Recommender
+from rollout.demo.obeyed import Probe
+from rollout.demo.replay import RATE, Replay, running
+from rollout.demo.show import Terminal
+from rollout.demo.stage import as_data
+from rollout.demo.story import Story
+from rollout.failure import Exit
+from rollout.local import Mesh, Places
+from rollout.processes import Processes
+from rollout.report import Report
+from rollout.view.trace import as_data as trace_data
+from rollout.words import duration
+
+CALLS: Final = 1300
+"""Of a long stage: the first 1200 requests of the log come from all of its 671 users."""
+
+
+async def demo(folder: Path, console: Console, *, calls: int = CALLS, rate: float = RATE) -> Report:
+    """The whole demo; the report's code is FAILED when a promise broke."""
+    begun = time.monotonic()
+    log = requests.load()
+    async with Processes(folder) as processes:
+        mesh = Mesh(processes, Places(folder), say=lambda step: console.print(Text(f"{step} …", style="dim")))
+        await mesh.start()
+        console.print(Text.assemble(("Consul's web UI while this runs: ", "dim"), f"http://{mesh.consul}/ui"))
+        story = await _tell(mesh, log, console, calls=calls, rate=rate)
+        console.print(Text("\nstopping everything …", style="dim"))
+    took = time.monotonic() - begun
+    trace = finale.shadowed_trace(mesh)
+    promises = story.promises
+    data: dict[str, Any] = {
+        "kept": all(promise.kept for promise in promises),
+        "seconds": round(took, 1),
+        "promises": [asdict(promise) for promise in promises],
+        "stages": [as_data(stage) for stage in story.stages],
+        "trace": trace_data(trace),
+    }
+    lines = [
+        *finale.show(story.stages, promises, trace),
+        Text(f"{duration(took)} in all; logs and traces: {folder}", style="dim"),
+    ]
+    return Report(data, lines, Exit.OK if data["kept"] else Exit.FAILED)
+
+
+async def _tell(mesh: Mesh, log: requests.Log, console: Console, *, calls: int, rate: float) -> Story:
+    async with AsyncExitStack() as stack:
+        consul = await stack.enter_async_context(Consul(mesh.consul_address))
+        admin = await stack.enter_async_context(Admin(mesh.admin))
+        client = await stack.enter_async_context(Recommender(mesh.splitter))
+        replay = Replay(log, rate=rate)
+        probe = Probe(client, admin, replay)
+        await probe.warm()
+        await stack.enter_async_context(running(replay, mesh.splitter))
+        story = Story(mesh, log, consul, replay, probe, admin, Terminal(console, log))
+        await story.tell(calls)
+        return story

@@ -1,0 +1,59 @@
+"""A traffic document in a line of plain text, and the other small phrases that all outputs share. Pure."""
+
+from mesh.traffic import GRAIN, Mirror, Traffic
+
+
+def percent(weight: int) -> str:
+    """Hundredths of a percent as people write them: `33.33`, `90`, `0.5`."""
+    return f"{weight / 100:.2f}".rstrip("0").rstrip(".")
+
+
+def split(traffic: Traffic) -> str:
+    """`blue 90, green 10`."""
+    return ", ".join(f"{share.color} {percent(share.weight)}" for share in traffic.split)
+
+
+def shadow(mirror: Mirror) -> str:
+    """`green 25 within 2s`."""
+    return f"{mirror.color} {percent(mirror.weight)} within {duration(mirror.timeout)}"
+
+
+def told(traffic: Traffic) -> str:
+    """The whole document in one line, without what is default."""
+    parts = [split(traffic)]
+    if traffic.key:
+        parts.append(
+            f"key {traffic.key.metadata}" + (f" salt {traffic.key.salt}" if traffic.key.salt else "")
+        )
+    if traffic.mirror:
+        parts.append("shadow " + ", ".join(map(shadow, traffic.mirror)))
+    if traffic.overrides:
+        parts.append(f"{len(traffic.overrides)} override{'s' * (len(traffic.overrides) != 1)}")
+    if not traffic.fallback:
+        parts.append("no fallback")
+    if traffic.note:
+        parts.append(f"note: {traffic.note.splitlines()[0]}")
+    return "; ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Times with the unit that suits them: `85 µs`, `3.2 ms`, `2 s`, `5 min`."""
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
+def whole(weight: int) -> bool:
+    """Whether it is all of the traffic."""
+    return weight == GRAIN
+
+
+def ago(seconds: float) -> str:
+    """`just now`, `12 s ago`."""
+    return "just now" if seconds < 1 else f"{duration(round(seconds))} ago"

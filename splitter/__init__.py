@@ -1,0 +1,1 @@
+"""The sidecar: splits, mirrors and cuts over gRPC calls by one Consul key."""

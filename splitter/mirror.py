@@ -1,0 +1,215 @@
+"""Shadow legs: a copy of a call's request, offered to another colour and never waited for.
+
+A shadow has connections of its own, so it cannot hold up a primary; what its windows do not admit is queued within
+a budget, and over the budget (bytes, calls in flight, time) the shadow is reset and counted with its reason. No
+shadow disappears silently: mirrored = completed + failed + timed out + dropped. The client's cancel does not end a
+shadow whose request is complete, or only fast calls would be compared. Its answer is read and let go.
+"""
+
+import asyncio
+from collections import Counter
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from mesh import contract
+from mesh.http2 import frames
+from mesh.http2.blocks import edited, literal
+from mesh.http2.stream import GRANT_LIMIT, LOW_WATER, Stream
+from splitter import answers
+from splitter.head import read_head
+
+if TYPE_CHECKING:
+    from splitter.call import Call
+    from splitter.pool import Pool, Upstream
+    from splitter.switch import Switch
+    from splitter.table import MirrorRule
+
+MAX_IN_FLIGHT: Final = 256
+MAX_BYTES: Final = 1 << 20
+"""Bytes one shadow may have queued."""
+MAX_TOTAL_BYTES: Final = 32 << 20
+"""Bytes all shadows may have queued together."""
+
+COMPLETED: Final = "completed"
+FAILED: Final = "failed"
+TIMED_OUT: Final = "timed_out"
+DROPPED: Final = "dropped"
+
+_ROLE: Final = literal(contract.HEADER_ROLE.encode(), contract.ROLE_SHADOW.encode())
+
+
+class ShadowLeg(Stream):
+    """The stream of a shadow: it has no peer, and what it receives is granted again at once."""
+
+    __slots__ = ("shadow",)
+    shadow: "ShadowCall"
+
+    def on_headers(self, block: bytes, end: int) -> None:
+        head = read_head(block)
+        if end:
+            self.shadow.finish(COMPLETED, head.status or "UNKNOWN")
+
+    def on_data(self, payload: bytes, end: int) -> None:
+        self.connection.credit(len(payload))
+        if end:
+            self.shadow.finish(COMPLETED, "UNKNOWN")  # a response without trailers is not gRPC
+        elif self.recv_window < LOW_WATER:
+            room, self.recv_window = GRANT_LIMIT - self.recv_window, GRANT_LIMIT
+            self.connection.send(frames.window_update(self.id, room))
+
+    def on_reset(self, code: int) -> None:
+        self.shadow.finish(FAILED, answers.reset_code(code))
+
+    def on_connection_lost(self) -> None:
+        self.shadow.finish(FAILED, "UNAVAILABLE")
+
+
+class Mirrors:
+    """All shadows under way, and what became of the others."""
+
+    def __init__(self) -> None:
+        self.active: set[ShadowCall] = set()
+        self.started: Counter[str] = Counter()
+        """Shadows begun, by colour."""
+        self.outcomes: Counter[tuple[str, str, str]] = Counter()
+        """Shadows ended, by colour, outcome and detail (a gRPC status, or why it was dropped)."""
+
+    def over_budget(self, shadow: "ShadowCall") -> bool:
+        """This shadow holds more than it may, alone or together with the others."""
+        size = shadow.buffered
+        if size <= frames.DEFAULT_WINDOW:
+            return False
+        return size > MAX_BYTES or sum(other.buffered for other in self.active) > MAX_TOTAL_BYTES
+
+    def start(self, switch: "Switch", call: "Call", rule: "MirrorRule") -> None:
+        """Begin a shadow of this call, or count why not."""
+        self.started[rule.color] += 1
+        pool = rule.target.choose()
+        reason = None
+        if pool is None or not pool.usable:
+            reason = "no_endpoint"
+        elif len(self.active) >= MAX_IN_FLIGHT:
+            reason = "in_flight"
+        if reason is not None or pool is None:
+            self.outcomes[rule.color, DROPPED, reason or ""] += 1
+            return
+        shadow = ShadowCall(switch, self, call, rule, pool)
+        self.active.add(shadow)
+        if call.shadows is None:
+            call.shadows = []
+        call.shadows.append(shadow)
+        connection = pool.acquire()
+        if connection is None:
+            pool.hold(shadow)
+        else:
+            shadow.attach(connection)
+
+
+class ShadowCall:
+    """One shadow, from its choice to its outcome."""
+
+    __slots__ = (
+        "block",
+        "color",
+        "done",
+        "ended",
+        "kept",
+        "kept_size",
+        "leg",
+        "mirrors",
+        "path",
+        "pool",
+        "revision",
+        "span",
+        "started",
+        "switch",
+        "timer",
+        "trace",
+    )
+
+    def __init__(
+        self, switch: "Switch", mirrors: Mirrors, call: "Call", rule: "MirrorRule", pool: "Pool"
+    ) -> None:
+        self.switch = switch
+        self.mirrors = mirrors
+        self.color = rule.color
+        self.pool = pool
+        self.path = call.path
+        self.revision = call.table.revision
+        self.trace = call.trace
+        self.ended = call.ended
+        self.done = False
+        self.leg: ShadowLeg | None = None
+        self.kept: list[tuple[bytes, int, bool]] = []
+        self.kept_size = 0
+        self.started = perf_counter_ns()
+        request = call.request
+        drop = [request.timeout] if request.timeout else []
+        append = _ROLE + rule.timeout_field  # its own deadline, not the client's
+        self.span = b""
+        if self.trace is not None:
+            self.span, parent = self.trace.leg()
+            append += parent
+            if request.traceparent:
+                drop.append(request.traceparent)
+        self.block = edited(call.block, drop=drop, append=append)
+        self.timer = asyncio.get_running_loop().call_later(rule.timeout, self.finish, TIMED_OUT, "")
+
+    @property
+    def gone(self) -> bool:
+        return self.done
+
+    @property
+    def buffered(self) -> int:
+        """Request bytes that wait in our memory."""
+        return self.kept_size if self.leg is None else self.leg.queued
+
+    def attach(self, connection: "Upstream") -> None:
+        leg = self.leg = connection.open(ShadowLeg)
+        leg.shadow = self
+        connection.send_block(leg.id, self.block, self.ended and not self.kept)
+        leg.sent_end = bool(self.ended and not self.kept)
+        for payload, end, is_block in self.kept:
+            self._send(leg, payload, end, is_block)
+        self.kept = []
+
+    def reject(self, reason: str) -> None:
+        self.finish(DROPPED, "no_endpoint")
+
+    def offer(self, payload: bytes, end: int, is_block: bool) -> None:
+        """The next part of the request; never waits, never fails."""
+        if self.done:
+            return
+        self.ended = end
+        if self.leg is None:
+            self.kept.append((payload, end, is_block))
+            self.kept_size += len(payload)
+        else:
+            self._send(self.leg, payload, end, is_block)
+        if self.mirrors.over_budget(self):
+            self.finish(DROPPED, "bytes")
+
+    @staticmethod
+    def _send(leg: ShadowLeg, payload: bytes, end: int, is_block: bool) -> None:
+        if is_block:
+            leg.send_headers(payload, end)
+        else:
+            leg.send_data(payload, end, None)
+
+    def on_primary_end(self) -> None:
+        """The primary has its answer; a shadow whose request will not be completed has nothing to compare."""
+        if not self.ended:
+            self.finish(DROPPED, "request_incomplete")
+
+    def finish(self, outcome: str, detail: str) -> None:
+        """The shadow's outcome, once; whatever is left of its stream is reset."""
+        if self.done:
+            return
+        self.done = True
+        self.timer.cancel()
+        self.mirrors.active.discard(self)
+        self.mirrors.outcomes[self.color, outcome, detail] += 1
+        leg = self.leg
+        if leg is not None and not (leg.recv_end and leg.sent_end):
+            leg.send_reset(frames.CANCEL)
+        self.switch.observer.shadow(self, outcome, detail)

@@ -1,0 +1,128 @@
+"""What is counted and traced of calls: plain integers and tuples on the hot path, read by others at their leisure."""
+
+from bisect import bisect_left
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Final
+
+from mesh import contract
+from splitter.picker import NO_BUCKET
+from splitter.tracing import CLIENT, SERVER, Context, NoTracer, SpanKey, Tracer
+
+if TYPE_CHECKING:
+    from splitter.call import Call
+    from splitter.mirror import ShadowCall
+
+BOUNDS: Final = tuple(
+    round(seconds * 1e9)
+    for seconds in (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+)
+"""Upper bounds of the latency histogram, in nanoseconds."""
+MAX_METHODS: Final = 256
+"""Methods counted by name; a client that invents names cannot grow the metrics beyond it."""
+OTHER: Final = b"/other"
+
+
+class Series:
+    """Calls with the same labels: how many, how long in all (ns), and how many up to each bound."""
+
+    __slots__ = ("buckets", "count", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0
+        self.buckets = [0] * (len(BOUNDS) + 1)
+
+
+class Observer:
+    """One per switch."""
+
+    def __init__(self, tracer: Tracer | NoTracer) -> None:
+        self.tracer = tracer
+        self.calls: dict[tuple[bytes, str, str, str], Series] = {}
+        """By method, colour, reason and status: what clients saw."""
+        self.failed_legs: dict[tuple[str, str, str], int] = {}
+        """By colour, role and status: attempts after which the call went on elsewhere."""
+        self._methods: set[bytes] = set()
+
+    def call(self, call: "Call", status: str) -> None:
+        """A call has ended for its client."""
+        now = perf_counter_ns()
+        elapsed = now - call.started
+        color = call.target.color
+        series = self.calls.get((call.path, color, call.reason, status))
+        if series is None:
+            series = self._series(call.path, color, call.reason, status)
+        series.count += 1
+        series.total += elapsed
+        series.buckets[bisect_left(BOUNDS, elapsed)] += 1
+        trace = call.trace
+        if trace is not None and trace.sampled:
+            path = call.path.decode("latin-1")
+            key = SpanKey(
+                SERVER, path.lstrip("/"), path, color, "", call.reason, call.table.revision, "", 0, status
+            )
+            self.tracer.add(key, trace, trace.span_id, trace.parent_id, call.started, now, call.bucket)
+            if call.peer is not None:
+                self._leg_span(call, trace, status, now)
+
+    def _series(self, path: bytes, color: str, reason: str, status: str) -> Series:
+        if path not in self._methods:
+            if len(self._methods) < MAX_METHODS:
+                self._methods.add(path)
+            else:
+                path = OTHER
+        return self.calls.setdefault((path, color, reason, status), Series())
+
+    def failed_leg(self, call: "Call", status: str) -> None:
+        """An attempt has failed, and the call goes on elsewhere."""
+        key = (call.target.color, call.role, status)
+        self.failed_legs[key] = self.failed_legs.get(key, 0) + 1
+        trace = call.trace
+        if trace is not None and trace.sampled and call.peer is not None:
+            self._leg_span(call, trace, status, perf_counter_ns())
+
+    def legs(self) -> dict[tuple[str, str, str], int]:
+        """Attempts by colour, role and status: what endpoints did; a leg that failed counts against its colour."""
+        legs = dict(self.failed_legs)
+        for (_, color, reason, status), series in self.calls.items():
+            if color:
+                role = contract.ROLE_FALLBACK if reason == contract.REASON_FALLBACK else contract.ROLE_PRIMARY
+                legs[color, role, status] = legs.get((color, role, status), 0) + series.count
+        return legs
+
+    def _leg_span(self, call: "Call", trace: Context, status: str, now: int) -> None:
+        color, endpoint = call.target.color, call.pool.endpoint
+        span = SpanKey(
+            CLIENT,
+            f"{call.role} {color}",
+            call.path.decode("latin-1"),
+            color,
+            call.role,
+            call.reason,
+            call.table.revision,
+            endpoint.address,
+            endpoint.port,
+            status,
+        )
+        self.tracer.add(span, trace, call.leg_span, trace.span_id, call.leg_started, now, call.bucket)
+
+    def shadow(self, shadow: "ShadowCall", outcome: str, detail: str) -> None:
+        """A shadow has its outcome."""
+        trace = shadow.trace
+        if trace is None or not trace.sampled:
+            return
+        endpoint = shadow.pool.endpoint
+        status = detail if outcome in ("completed", "failed") else outcome.upper()
+        span = SpanKey(
+            CLIENT,
+            f"{contract.ROLE_SHADOW} {shadow.color}",
+            shadow.path.decode("latin-1"),
+            shadow.color,
+            contract.ROLE_SHADOW,
+            "",
+            shadow.revision,
+            endpoint.address,
+            endpoint.port,
+            status,
+        )
+        self.tracer.add(span, trace, shadow.span, trace.span_id, shadow.started, perf_counter_ns(), NO_BUCKET)

@@ -1,0 +1,121 @@
+"""Tells Consul what this sidecar did: its status key, bound to a session, and the history of revisions.
+
+The status vanishes with the sidecar. Whoever sees a revision first creates its history entry (check-and-set 0), so
+edits made in Consul's own UI are in the history too. Nothing here holds up a call or a table.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from mesh import contract
+from mesh.consul import Consul, ConsulError
+from splitter.control import Seen
+
+SESSION_TTL: Final = 15.0
+"""Seconds; a sidecar that was killed vanishes from the status within twice that."""
+RETRY: Final = 1.0
+HISTORY_LIMIT: Final = 200
+"""Entries kept; the oldest go."""
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Writes the status when told that there is news, and the history when told what was seen."""
+
+    def __init__(
+        self, consul: Consul, *, service: str, sidecar: str, status: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._consul = consul
+        self._service = service
+        self._sidecar = sidecar
+        self._status = status
+        self._news = asyncio.Event()
+        self._seen: deque[Seen] = deque()
+        self._session: str | None = None
+
+    def on_news(self) -> None:
+        """The status has changed."""
+        self._news.set()
+
+    def on_seen(self, seen: Seen) -> None:
+        """A revision was applied or refused."""
+        self._seen.append(seen)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Write until cancelled; what cannot be written now is written when Consul is back."""
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(SESSION_TTL / 3):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+                self._news.clear()
+                try:
+                    await self._write_status()
+                    await self._write_history()
+                except ConsulError as error:
+                    log.warning("%s", error)
+                    self._session = None
+                    await asyncio.sleep(RETRY)
+                    self._news.set()
+        finally:
+            await self._leave()
+
+    async def _write_status(self) -> None:
+        if self._session is None:
+            self._session = await self._consul.create_session(
+                name=f"splitter {self._sidecar}", ttl=SESSION_TTL
+            )
+        else:
+            await self._consul.renew_session(self._session)
+        key = contract.status_prefix(self._service) + self._sidecar
+        value = json.dumps({"sidecar": self._sidecar, **self._status()}).encode()
+        if not await self._consul.put(key, value, acquire=self._session):
+            self._session = None
+            raise ConsulError(f"the status key {key} is held by another session")
+
+    async def _write_history(self) -> None:
+        while self._seen:
+            seen = self._seen[0]
+            value = json.dumps(entry(seen, sidecar=self._sidecar, at=time.time())).encode()
+            if await self._consul.put(contract.history_key(self._service, seen.revision), value, cas=0):
+                await self._forget_oldest()
+            self._seen.popleft()
+
+    async def _forget_oldest(self) -> None:
+        entries = (await self._consul.list(contract.history_prefix(self._service))).value
+        for old in entries[: max(0, len(entries) - HISTORY_LIMIT)]:
+            await self._consul.delete(old.key)
+
+    async def _leave(self) -> None:
+        if self._session is not None:
+            try:
+                await self._consul.destroy_session(self._session)
+            except ConsulError as error:
+                log.warning("%s", error)
+
+
+def entry(seen: Seen, *, sidecar: str, at: float) -> dict[str, Any]:
+    """A history entry; the document as JSON where it is JSON, as text where it is not."""
+    try:
+        document: Any = json.loads(seen.raw)
+    except ValueError:
+        document = seen.raw.decode(errors="replace")
+    note = document.get("note", "") if isinstance(document, dict) else ""
+    return {
+        "revision": seen.revision,
+        "at": at,
+        "applied": not seen.refused,
+        "problems": [{"path": each.path, "value": each.value, "rule": each.rule} for each in seen.refused],
+        "document": document,
+        "note": note,
+        "sidecar": sidecar,
+    }

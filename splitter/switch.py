@@ -1,0 +1,137 @@
+"""Where a call is decided: at its first header block, by the table of that moment, in one function.
+
+Control publishes tables by assigning `Switch.table`; the data path reads that reference once per call, so the next
+call on any connection obeys a new document and a call in flight finishes where it began.
+"""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from mesh.http2 import frames
+from mesh.http2.blocks import Malformed, fields
+from mesh.http2.server import ServerConnection
+from splitter import answers
+from splitter.budget import RetryBudget
+from splitter.call import Call
+from splitter.mirror import Mirrors
+from splitter.request import RequestReader
+
+if TYPE_CHECKING:
+    from asyncio import BaseTransport
+
+    from splitter.observer import Observer
+    from splitter.pool import Pool
+    from splitter.table import Table, Target
+
+
+class ClientConnection(ServerConnection):
+    """One client of the sidecar."""
+
+    def __init__(self, switch: "Switch") -> None:
+        super().__init__()
+        self.switch = switch
+        self.reader = RequestReader()
+
+    def connection_made(self, transport: "BaseTransport") -> None:
+        super().connection_made(transport)
+        self.switch.clients.add(self)
+        if self.switch.draining:
+            self.drain()
+
+    def on_call(self, stream_id: int, block: bytes, end: int) -> None:
+        self.switch.open(self, stream_id, block, end)
+
+    def on_closed(self) -> None:
+        switch = self.switch
+        switch.clients.discard(self)
+        if switch.draining and not switch.clients:
+            switch.empty.set()
+
+
+class Switch:
+    """The data path's only object with state that outlives a call: the table, the budget, the shadows, the clients."""
+
+    def __init__(self, table: "Table", observer: "Observer") -> None:
+        self.table = table
+        self.observer = observer
+        self.mirrors = Mirrors()
+        self.clients: set[ClientConnection] = set()
+        self.draining = False
+        self.empty = asyncio.Event()
+        """Set when the last client has gone while draining."""
+        self.calls = 0
+        self._budget = RetryBudget(now=monotonic())
+
+    @property
+    def in_flight(self) -> int:
+        """Calls of all clients under way."""
+        return sum(len(client.streams) for client in self.clients)
+
+    def drain(self) -> None:
+        """Tell every client to go elsewhere; calls in flight finish."""
+        self.draining = True
+        if not self.clients:
+            self.empty.set()
+        for client in list(self.clients):
+            client.drain()
+
+    def open(self, connection: ClientConnection, stream_id: int, block: bytes, end: int) -> None:
+        """A new call: read, decide, send on. `blocks.BadBlock` is the connection's to handle."""
+        self.calls += 1
+        table = self.table
+        try:
+            request = connection.reader.read(block, table.key_name)
+        except Malformed:
+            connection.send(frames.rst_stream(stream_id, frames.PROTOCOL_ERROR))
+            return
+        call = Call(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
+        connection.streams[stream_id] = call
+        picker = table.picker
+        metadata = {(name, value) for name, value, _, _ in fields(block)} if picker.overrides else ()
+        pick = picker.pick(request.key, metadata)
+        target = table.targets.get(pick[0]) if pick is not None else None
+        pool = target.choose() if target is not None else None
+        if pick is None or target is None or pool is None:
+            self._refuse(call)
+            return
+        _, call.reason, call.bucket = pick
+        tracer = self.observer.tracer
+        if tracer.enabled:
+            call.trace = tracer.begin(request.traceparent[1] if request.traceparent else None)
+        call.send_to(target, pool)
+        if table.mirrors and call.safe and not call.done:
+            for rule in table.mirrors:
+                if rule.color != pick.color and rule.sampler.take():
+                    self.mirrors.start(self, call, rule)
+
+    def alternative(self, call: Call) -> "tuple[Target, Pool] | None":
+        """Where a call that failed on `call.pool` may be sent again: another endpoint of its colour, the same one
+        over a new connection, another colour; None if nowhere, or the budget is spent."""
+        table, failed = self.table, call.pool
+        choice = None
+        target = table.targets.get(call.target.color)
+        pool = target.choose(avoid=failed) if target is not None else None
+        if (
+            target is not None
+            and pool is not None
+            and (pool is not failed or (failed.usable and not failed.retired))
+        ):
+            choice = target, pool
+        else:
+            for color in table.picker.others(call.target.color):
+                target = table.targets[color]
+                pool = target.choose()
+                if pool is not None and pool is not failed:
+                    choice = target, pool
+                    break
+        if choice is None or not self._budget.take(now=monotonic(), calls=self.calls):
+            return None
+        return choice
+
+    def _refuse(self, call: Call) -> None:
+        table = self.table
+        wanted = ", ".join(table.picker.colors)
+        message = f"no healthy endpoint of service {table.service} for {wanted} (revision {table.revision})"
+        answers.answer(call, answers.UNAVAILABLE, message)
+        call.finish("UNAVAILABLE")

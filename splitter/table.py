@@ -1,0 +1,120 @@
+"""What the data path reads: one immutable table per document and set of endpoints, built when either changes."""
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from mesh import contract
+from mesh.http2.blocks import literal
+from mesh.traffic import Traffic
+from splitter.picker import Picker, Sampler
+from splitter.pool import Pool
+
+
+class Target:
+    """One colour's endpoints, as the data path needs them. Hot: no dataclass, no dictionary."""
+
+    __slots__ = ("color", "mark", "pools")
+
+    def __init__(self, color: str, pools: Iterable[Pool]) -> None:
+        self.color = color
+        self.pools = tuple(pools)
+        self.mark = literal(contract.HEADER_COLOR.encode(), color.encode())
+        """What the answer to the client carries."""
+
+    def choose(self, avoid: Pool | None = None) -> Pool | None:
+        """The less loaded of two endpoints drawn at random, and not `avoid` while there is another."""
+        pools = self.pools
+        if len(pools) == 1:
+            return pools[0]
+        if avoid is not None:
+            pools = tuple(pool for pool in pools if pool is not avoid) or pools
+        if not pools:
+            return None
+        one, other = random.choice(pools), random.choice(pools)
+        return one if one.in_flight <= other.in_flight else other
+
+
+NOBODY = Target("", ())
+"""The target of a call that no colour could take."""
+
+
+class MirrorRule:
+    """One shadow of the document: its target, its exact counter and its time limit in seconds."""
+
+    __slots__ = ("color", "sampler", "target", "timeout", "timeout_field")
+
+    def __init__(self, color: str, target: Target, weight: int, timeout: float) -> None:
+        self.color = color
+        self.target = target
+        self.sampler = Sampler(weight)
+        self.timeout = timeout
+        self.timeout_field = literal(b"grpc-timeout", b"%dm" % max(1, round(timeout * 1000)))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`targets` holds the colours that can take calls now. `revision` is 0 for the default, without a document."""
+
+    service: str
+    revision: int
+    traffic: Traffic
+    picker: Picker
+    targets: Mapping[str, Target]
+    mirrors: tuple[MirrorRule, ...] = ()
+    key_name: bytes | None = None
+    _safe: dict[bytes, bool] = field(default_factory=dict, repr=False)
+
+    def is_safe(self, path: bytes) -> bool:
+        """The document lists this method as safe to run twice."""
+        known = self._safe.get(path)
+        if known is None:
+            name = path.decode("latin-1")
+            known = any(fnmatchcase(name, pattern) for pattern in self.traffic.safe)
+            if len(self._safe) < 1_024:
+                self._safe[path] = known
+        return known
+
+
+def build(
+    *,
+    service: str,
+    revision: int,
+    traffic: Traffic,
+    has_document: bool,
+    pools: Iterable[Pool],
+    shadow_pools: Iterable[Pool] = (),
+    previous: Table | None = None,
+) -> Table:
+    """The table for a document and the endpoints that can take calls now.
+
+    `previous`: the table before; exact counters go on counting where the weights did not change.
+    """
+    by_color: dict[str, list[Pool]] = {}
+    for pool in pools:
+        by_color.setdefault(pool.endpoint.color, []).append(pool)
+    shadows: dict[str, list[Pool]] = {}
+    for pool in shadow_pools:
+        shadows.setdefault(pool.endpoint.color, []).append(pool)
+    reason = contract.REASON_SPLIT if has_document else contract.REASON_DEFAULT
+    picker = Picker(traffic, by_color, reason=reason)
+    mirrors = tuple(
+        MirrorRule(each.color, Target(each.color, shadows.get(each.color, ())), each.weight, each.timeout)
+        for each in traffic.mirror
+        if each.weight
+    )
+    if previous is not None:
+        picker.inherit(previous.picker)
+        counters = {(rule.color, rule.sampler.weight): rule.sampler for rule in previous.mirrors}
+        for rule in mirrors:
+            rule.sampler = counters.get((rule.color, rule.sampler.weight), rule.sampler)
+    return Table(
+        service=service,
+        revision=revision,
+        traffic=traffic,
+        picker=picker,
+        targets={color: Target(color, members) for color, members in by_color.items()},
+        mirrors=mirrors,
+        key_name=traffic.key.metadata.encode() if traffic.key else None,
+    )

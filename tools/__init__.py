@@ -1,0 +1,1 @@
+"""What a fresh checkout needs before anything is installed: standard library only."""
