@@ -87,6 +87,7 @@ async def _until_stopped(
         loading = tasks.create_task(repository.load())
         await asyncio.wait((stopped, loading), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
+            # What its thread has begun cannot be stopped: the process ends with it, or with the next signal
             loading.cancel()
             return
         loading.result()

@@ -5,14 +5,14 @@ thread. Decoding, running and encoding then share one visit to a worker.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 from model_server.datatypes import BY_NAME
-from model_server.errors import BadRequestError
-from model_server.models import Model, TensorSpec
+from model_server.errors import BadRequestError, ModelFailedError
+from model_server.models import Array, Model, TensorSpec
 from model_server.repository import Repository
 from model_server.tensors import WireTensor, datatype_of, decode, element_count, encode, shown
 from model_server.workers import Workers
@@ -75,7 +75,7 @@ def _work(
     observer.phase(QUEUE, queued, started)
     try:
         feeds = {each.name: decode(each) for each in inputs}
-        arrays = model.run(names, feeds)
+        arrays = run(model, names, feeds)
         # Raw in, raw out; but all outputs share one form, and some datatypes have only the raw one
         raw = any(each.raw is not None for each in inputs) or any(
             model.outputs[name].datatype.field is None for name in names
@@ -86,6 +86,26 @@ def _work(
         )
     finally:
         observer.phase(COMPUTE, started, time.time_ns())
+
+
+def run(model: Model, names: Sequence[str], feeds: Mapping[str, Array]) -> Sequence[Array]:
+    """Run the model; if that fails although each input fits, look whether the inputs fit each other.
+
+    Only then: ONNX Runtime goes on where one size can stand for another (1 against 3), and so do we.
+    """
+    try:
+        return model.run(names, feeds)
+    except ModelFailedError as error:
+        sizes: dict[str, tuple[str, int]] = {}
+        for name, array in feeds.items():
+            for symbol, size in zip(model.inputs[name].symbols, array.shape, strict=False):
+                other, expected = sizes.setdefault(symbol, (name, size)) if symbol else (name, size)
+                if size != expected:
+                    raise BadRequestError(
+                        f"input {name!r}: expected {expected} as its dimension {symbol!r}, as in "
+                        f"input {other!r}, received {size}"
+                    ) from error
+        raise
 
 
 def wanted(model: Model, outputs: Sequence[str]) -> tuple[str, ...]:

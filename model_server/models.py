@@ -27,6 +27,8 @@ class TensorSpec:
     name: str
     datatype: Datatype
     shape: tuple[int, ...]
+    symbols: tuple[str, ...] = ()
+    """The name of each dimension, if it has one: what has the same name has, in ONNX, the same size."""
 
     def fits(self, shape: Sequence[int]) -> bool:
         """Whether a tensor of this shape may be given.

@@ -118,7 +118,8 @@ def _specs(model: str, what: str, arguments: Sequence[Any]) -> dict[str, TensorS
             )
         # A free dimension is a name or nothing
         shape = tuple(size if isinstance(size, int) and size >= 0 else ANY for size in each.shape)
-        specs[each.name] = TensorSpec(each.name, datatype, shape)
+        symbols = tuple(size if isinstance(size, str) else "" for size in each.shape)
+        specs[each.name] = TensorSpec(each.name, datatype, shape, symbols)
     return specs
 
 

@@ -2,7 +2,7 @@
 
 No polling: a blocking query on the service's instances tells when ours is not among them, which is so at the
 start, after an agent lost its memory, and after Consul reaped us. Consul being away changes nothing but the
-log: the query is asked again with back-off, and its first answer says what has to be done.
+log: both the query and the registration are tried again with back-off.
 """
 
 import asyncio
@@ -10,11 +10,10 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from mesh import contract
-from mesh.consul import Consul, ConsulError, Instance
+from mesh.consul import Answer, Consul, ConsulError, Instance
 from mesh.follow import follow
 from model_server.models import Model
 
@@ -23,6 +22,9 @@ log = logging.getLogger(__name__)
 FIRST_BACK_OFF: Final = 0.2
 LAST_BACK_OFF: Final = 10.0
 """Seconds between attempts to register, doubled on every failure in a row; between half and all is slept."""
+
+Sight: TypeAlias = tuple[int, tuple[Instance, ...]]
+"""How often we had registered, and which instances were there afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,13 @@ class ConsulRegistration:
         self._jitter = jitter
         self._missing = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._asked = False
+        self._registrations = 0
         self._withdrawn = False
         self._unreachable = False
 
     async def keep(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            ask = partial(self._consul.instances, self._identity.service)
-            tasks.create_task(follow(ask, publish=self._seen, on_error=self._failed))
+            tasks.create_task(follow(self._ask, publish=self._seen, on_error=self._tell))
             tasks.create_task(self._register_when_missing())
 
     async def withdraw(self, timeout: float) -> None:
@@ -121,17 +122,25 @@ class ConsulRegistration:
         else:
             log.info("deregistered %s", self._identity.id)
 
-    def _seen(self, instances: tuple[Instance, ...], restarted: bool) -> None:
+    async def _ask(self, *, index: int | None, wait: float) -> Answer[Sight]:
+        """With the number of registrations before the question. `follow` publishes what is new, and after each
+        registration it is news that we are not there: also where Consul lost us before we were ever seen.
+        """
+        registrations = self._registrations
+        answer = await self._consul.instances(self._identity.service, index=index, wait=wait)
+        return Answer(answer.index, (registrations, answer.value))
+
+    def _seen(self, sight: Sight, restarted: bool) -> None:
+        registrations, instances = sight
         self._unreachable = False
         there = any(map(self._identity.is_in, instances))
         if restarted and not there:
             log.warning("Consul lost its data; registering again")
         # The first time in any case: what is there may be a predecessor's, with its failed check
-        if not there or not self._asked:
+        if not there or not registrations:
             self._missing.set()
-        self._asked = True
 
-    def _failed(self, error: Exception) -> None:
+    def _tell(self, error: Exception) -> None:
         """Told once for each outage, not for each attempt."""
         if not self._unreachable:
             self._unreachable = True
@@ -163,7 +172,9 @@ class ConsulRegistration:
                     grpc_check=f"{identity.address}:{identity.port}",
                 )
             except ConsulError as error:
-                self._failed(error)
+                self._tell(error)
                 return False
+        self._registrations += 1
+        self._unreachable = False
         log.info("registered %s as %s", identity.id, identity.color)
         return True

@@ -125,12 +125,16 @@ class Mesh:
     async def _registered(self, color: str, running: Running) -> None:
         port = int(running.said(LISTENING).rpartition(":")[2])
         index: int | None = None
-        async with Consul(self.consul_address) as consul, asyncio.timeout(REGISTERED_WITHIN):
-            while True:
-                answer = await consul.instances(SERVICE, index=index, wait=REGISTERED_WITHIN)
-                if any(each.port == port and each.passing for each in answer.value):
-                    return
-                index = answer.index
+        try:
+            async with Consul(self.consul_address) as consul, asyncio.timeout(REGISTERED_WITHIN):
+                while True:
+                    answer = await consul.instances(SERVICE, index=index, wait=REGISTERED_WITHIN)
+                    if any(each.port == port and each.passing for each in answer.value):
+                        return
+                    index = answer.index
+        except TimeoutError:
+            message = f"Consul does not call {color} healthy within {REGISTERED_WITHIN:g} s"
+            raise Failure(Exit.FAILED, message, hint=f"Its log: {running.log}") from None
 
 
 def _python(package: str, flags: Mapping[str, str]) -> list[str]:

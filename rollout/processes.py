@@ -91,19 +91,21 @@ class Running:
 
     def kill(self) -> None:
         """SIGKILL, to it and to whatever it started: it breaks without a word."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     async def stop(self) -> None:
         """SIGTERM, time to finish, SIGKILL for the rest of its group; safe when it has ended."""
-        with suppress(ProcessLookupError):
-            self._process.terminate()
+        self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_WITHIN):
                 await self._process.wait()
         self.kill()
         await self._process.wait()
         await self._reader
+
+    def _signal(self, which: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, which)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None

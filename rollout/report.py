@@ -80,7 +80,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def finish(as_json: bool, answer: Callable[[], Report]) -> None:
     """Get the report, print it or the failure, and end the process with its code."""
     try:
-        report = answer()
+        report = _alone(answer)
         if as_json:
             print(json.dumps(report.data, indent=2, ensure_ascii=False))
         else:
@@ -97,6 +97,17 @@ def finish(as_json: bool, answer: Callable[[], Report]) -> None:
         code = failure.code
     sys.stdout.flush()
     click.get_current_context().exit(code)
+
+
+def _alone(answer: Callable[[], Report]) -> Report:
+    """The answer; an error that task groups have wrapped comes out as itself."""
+    try:
+        return answer()
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
 
 
 def _failure(error: Failure | ConsulError | Invalid) -> Failure:

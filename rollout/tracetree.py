@@ -4,13 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from mesh import contract
 from mesh.tracefile import Span, read_spans
 
 MOST: Final = 500
 """Spans of one trace that are shown; a client may put a thousand calls into one."""
+
+SETTLED_AFTER: Final = 1.5
+"""Seconds; a model server writes its spans once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +24,49 @@ class Node:
     children: tuple["Node", ...]
 
 
-def latest(path: Path) -> str | None:
-    """The trace of the call that the splitter finished last; of any span if it has finished none."""
-    any_trace = None
+class Row(NamedTuple):
+    """A span on a line of its own, with the lines that lead to it, and its parent."""
+
+    guides: str
+    span: Span
+    parent: Span | None
+
+
+def latest(path: Path) -> Span | None:
+    """The span of the call that the splitter finished last; any newest span if it has finished none."""
+    newest = None
     for span in islice(read_spans(path, newest_first=True), 10_000):
         if span.kind == "server" and contract.ATTR_REVISION in span.attributes:
-            return span.trace_id
-        any_trace = any_trace or span.trace_id
-    return any_trace
+            return span
+        newest = newest or span
+    return newest
 
 
-def find(path: Path, trace_id: str | None = None) -> tuple[Node, ...]:
-    """The trace with this id, or the latest, as its roots; nothing if there is none."""
-    wanted = trace_id or latest(path)
-    return tree(islice(read_spans(path, trace_id=wanted), MOST)) if wanted else ()
+def settles_in(span: Span, now: float) -> float:
+    """Seconds until every program has written what belongs to the span's trace; `now` in unix seconds."""
+    return max(0.0, span.end / 1e9 + SETTLED_AFTER - now)
+
+
+def find(path: Path, trace_id: str) -> tuple[Node, ...]:
+    """The trace with this id as its roots; nothing if there is none."""
+    return tree(islice(read_spans(path, trace_id=trace_id), MOST))
 
 
 def tree(spans: Iterable[Span]) -> tuple[Node, ...]:
     """Roots are the spans whose parents are not here; a span seen twice is one."""
     known = {span.span_id: span for span in spans}
     children: dict[str | None, list[Span]] = {}
-    for span in sorted(known.values(), key=lambda each: (each.start, -each.end)):
+    for span in sorted(known.values(), key=lambda each: (each.start, each.end)):
         children.setdefault(span.parent_id if span.parent_id in known else None, []).append(span)
     return tuple(_node(span, children, frozenset()) for span in children.get(None, ()))
 
 
-def walk(nodes: Sequence[Node], guides: str = "") -> Iterator[tuple[str, Span]]:
-    """Every span with the lines that lead to it, top down."""
+def walk(nodes: Sequence[Node], above: Span | None = None, guides: str = "") -> Iterator[Row]:
+    """Every span, top down."""
     for position, node in enumerate(nodes):
         is_last = position == len(nodes) - 1
-        yield guides + ("└─ " if is_last else "├─ "), node.span
-        yield from walk(node.children, guides + ("   " if is_last else "│  "))
+        yield Row(guides + ("└─ " if is_last else "├─ "), node.span, above)
+        yield from walk(node.children, node.span, guides + ("   " if is_last else "│  "))
 
 
 def _node(span: Span, children: dict[str | None, list[Span]], above: frozenset[str]) -> Node:

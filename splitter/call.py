@@ -40,6 +40,7 @@ class Leg(Stream):
     """The endpoint's side of a call."""
 
     __slots__ = ()
+    connection: "Upstream"
 
     def on_headers(self, block: bytes, end: int) -> None:
         """A header block of the response: headers, or trailers."""
@@ -220,7 +221,7 @@ class Call(Stream):
         """A header block of the response: headers, or trailers."""
         head = read_head(block)
         if not self.responded and not head.interim:
-            if end and self.safe and head.status == "UNAVAILABLE" and self.resend(head.status):
+            if end and self.safe and self._is_refusal(head.status) and self.resend(head.status or ""):
                 return
             self.responded = True
             self.kept = None
@@ -228,6 +229,16 @@ class Call(Stream):
         self.send_headers(block, end)
         if end:
             self.finish(head.status or "UNKNOWN")
+
+    def _is_refusal(self, status: str | None) -> bool:
+        """Trailers alone say that the endpoint would not serve the call, rather than how it went.
+
+        A leaving gRPC server answers CANCELLED to what reaches it after its GOAWAY, though nobody cancelled.
+        """
+        if status == "UNAVAILABLE":
+            return True
+        leg = self.peer
+        return status == "CANCELLED" and isinstance(leg, Leg) and leg.connection.leaving
 
     def on_leg_reset(self, code: int) -> None:
         """The endpoint reset the stream, or never processed it."""

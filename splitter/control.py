@@ -122,6 +122,8 @@ class Control:
         self._known["instances"] = True
         lost = restarted or self._is_unsure()
         for endpoints in (self.endpoints, self.shadow_endpoints):
+            if restarted:
+                endpoints.doubt()
             endpoints.learn(instances, lost=lost, now=time.monotonic())
         self._changed()
 
@@ -129,6 +131,8 @@ class Control:
         """Consul did not answer. What holds goes on holding; a start falls back on what is on disk."""
         self._failed_at = time.monotonic()
         log.warning("%s", error)
+        for endpoints in (self.endpoints, self.shadow_endpoints):
+            endpoints.doubt()
         saved = self._last_good.load()
         if saved is None:
             return

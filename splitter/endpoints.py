@@ -29,30 +29,36 @@ class Endpoints:
         self.instances: dict[str, Instance] = {}
         self.pools: dict[Endpoint, Pool] = {}
         self._remembered: dict[str, float] = {}
+        self._confirmed: set[str] = set()
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
         self._group = group
         self._on_change = on_change
 
+    def doubt(self) -> None:
+        """Consul has failed: what it does not list from now on may be its loss, until it has listed it again."""
+        self._confirmed.clear()
+
     def learn(self, instances: Iterable[Instance], *, lost: bool, now: float) -> None:
         """Take in Consul's answer. `lost`: Consul has just failed, so what is missing may be its loss."""
         answered = {instance.id: instance for instance in instances}
+        listed = set(answered)
         taken = {(instance.address, instance.port) for instance in answered.values()}
         for id, instance in self.instances.items():
             if id in answered or (instance.address, instance.port) in taken:
                 continue
-            if lost:
+            if lost and id not in self._confirmed:
                 self._remembered.setdefault(id, now + MEMORY)
             if self._remembered.get(id, 0.0) > now:
                 answered[id] = instance
         self._remembered = {
-            id: until
-            for id, until in self._remembered.items()
-            if id in answered and id not in {instance.id for instance in instances}
+            id: until for id, until in self._remembered.items() if id in answered and id not in listed
         }
+        self._confirmed |= listed
         self.instances = answered
 
     def want(self, colors: Collection[str]) -> None:
         """Have a pool for each endpoint of these colours, and for no other."""
+        self._forget_dead()
         wanted = {
             Endpoint(color, instance.address, instance.port)
             for instance in self.instances.values()
@@ -65,6 +71,16 @@ class Endpoints:
         for endpoint in wanted - self.pools.keys():
             pool = self.pools[endpoint] = Pool(endpoint, on_change=self._on_change)
             self._tasks[endpoint] = self._group.create_task(pool.run(), name=f"connect {endpoint}")
+
+    def _forget_dead(self) -> None:
+        """What Consul does not list and what refuses connections is gone; if it comes back, it registers again."""
+        for pool in self.pools.values():
+            if not pool.usable:
+                for id in self._remembered:
+                    instance = self.instances[id]
+                    if (instance.address, instance.port) == (pool.endpoint.address, pool.endpoint.port):
+                        del self._remembered[id], self.instances[id]
+                        break
 
     def available(self) -> list[Pool]:
         """Pools that can take calls: their instance passes its checks, and connecting has not failed."""

@@ -25,27 +25,41 @@ def bucket_of(salt: bytes, value: bytes) -> int:
 
 
 class Dealer:
-    """Deals positions in exact proportion to weights: any run of calls is within one call of its share.
+    """Deals positions in exact proportion to weights: at every moment, each is less than one call from its share.
 
-    Smooth weighted round-robin: each position's credit grows by its weight, the richest is dealt and pays the sum.
+    So any run of calls is less than two from it, and at most one where only two have weight. Tijdeman's rule for
+    the chairman assignment problem: of those with a credit of at least 1/(2n-2) of a call, the one that would be
+    the first to gather too much. To deal the richest instead drifts past one call for some weights.
     """
 
-    __slots__ = ("_credits", "_total", "_weighted", "weights")
+    __slots__ = ("_credits", "_enough", "_limit", "_price", "_weighted", "weights")
 
     def __init__(self, weights: Sequence[int]) -> None:
         self.weights = tuple(weights)
-        # A weight of 0 never gathers credit, and must not win by standing at 0 while others owe.
-        self._credits = [0 if weight else -GRAIN * GRAIN for weight in self.weights]
-        self._weighted = tuple((position, weight) for position, weight in enumerate(self.weights) if weight)
-        self._total = sum(self.weights)
+        shared = sum(weight > 0 for weight in self.weights)
+        scale = max(2 * shared - 2, 1)  # so that 1/(2n-2) of a call is an integer
+        self._price = sum(self.weights) * scale
+        self._enough = sum(self.weights) if shared > 1 else 0
+        self._limit = self._price - self._enough
+        self._credits = [0] * len(self.weights)
+        self._weighted = tuple(
+            (position, weight * scale) for position, weight in enumerate(self.weights) if weight
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._weighted)
 
     def deal(self) -> int:
         """The next position; the weights must not all be 0."""
-        credits = self._credits
+        credits, enough, limit = self._credits, self._enough, self._limit
+        best, soonest = -1, 0.0
         for position, weight in self._weighted:
-            credits[position] += weight
-        best = credits.index(max(credits))
-        credits[best] -= self._total
+            credit = credits[position] = credits[position] + weight
+            if credit >= enough:
+                due = (limit - credit) / weight
+                if best < 0 or due < soonest:
+                    best, soonest = position, due
+        credits[best] -= self._price
         return best
 
 
@@ -110,7 +124,7 @@ class Picker:
             position = self._dealer.deal()
             if self._up[position]:
                 return self._picks[position]
-            if not self._rest_dealer._total:
+            if not self._rest_dealer:
                 return None
             return Pick(self.colors[self._rest_dealer.deal()], contract.REASON_REDISTRIBUTED)
         bucket = bucket_of(self.salt, key)

@@ -21,6 +21,8 @@ SESSION_TTL: Final = 15.0
 RETRY: Final = 1.0
 HISTORY_LIMIT: Final = 200
 """Entries kept; the oldest go."""
+TEXT_LIMIT: Final = 65_536
+"""Bytes kept of a document that is not JSON; Consul refuses values above 512 KiB."""
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,9 @@ class Recorder:
                     self._session = None
                     await asyncio.sleep(RETRY)
                     self._news.set()
+                except Exception:  # a bug here must not end the data path
+                    log.exception("cannot tell Consul what this sidecar did")
+                    self._seen.clear()
         finally:
             await self._leave()
 
@@ -103,12 +108,16 @@ class Recorder:
                 log.warning("%s", error)
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
 def entry(seen: Seen, *, sidecar: str, at: float) -> dict[str, Any]:
     """A history entry; the document as JSON where it is JSON, as text where it is not."""
     try:
-        document: Any = json.loads(seen.raw)
-    except ValueError:
-        document = seen.raw.decode(errors="replace")
+        document: Any = json.loads(seen.raw, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        document = seen.raw[:TEXT_LIMIT].decode(errors="replace")
     note = document.get("note", "") if isinstance(document, dict) else ""
     return {
         "revision": seen.revision,

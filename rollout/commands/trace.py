@@ -1,5 +1,6 @@
 """`trace`: the latest call, or a named one, as a tree."""
 
+import time
 from pathlib import Path
 
 import click
@@ -31,14 +32,22 @@ def trace(trace_id: str | None, path: Path | None, as_json: bool) -> None:
 
     def run() -> Report:
         file = path or _newest()
-        roots = tracetree.find(file, trace_id)
+        roots = tracetree.find(file, trace_id or _latest(file))
         if not roots:
-            what = f"no trace {trace_id}" if trace_id else "no trace yet"
-            hint = "Traces are written about a fifth of a second after the call."
-            raise Failure(Exit.FAILED, f"{file} holds {what}", hint=hint)
+            hint = "Traces are written within a second or so of the call."
+            raise Failure(Exit.FAILED, f"{file} holds no trace {trace_id}", hint=hint)
         return Report(view.as_data(roots), view.show(roots))
 
     finish(as_json, run)
+
+
+def _latest(file: Path) -> str:
+    """The id of the latest call's trace, once all of it is written."""
+    span = tracetree.latest(file)
+    if span is None:
+        raise Failure(Exit.FAILED, f"{file} holds no trace yet", hint="Make a call through the splitter.")
+    time.sleep(tracetree.settles_in(span, time.time()))
+    return span.trace_id
 
 
 def _newest() -> Path:

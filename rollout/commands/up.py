@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from signal import Signals
 from typing import Final
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rollout import ports
+from rollout.demo import flow
 from rollout.failure import Exit, Failure
 from rollout.local import COLORS, Mesh, Places
 from rollout.processes import Processes
@@ -39,8 +41,15 @@ def port_option(option: str, default: int, what: str) -> Callable[[click.decorat
 @port_option("--consul-port", 8500, "Consul's API and web UI")
 @port_option("--blue-port", 8011, "the blue model server")
 @port_option("--green-port", 8012, "the green model server")
+@click.option(
+    "--traffic",
+    type=click.FloatRange(0, 500),
+    default=0,
+    metavar="RATE",
+    help="Also replay the demo's users, so many calls a second, and show which colour serves them.",
+)
 @json_option
-def up(as_json: bool, **wanted: int) -> None:
+def up(as_json: bool, traffic: float, **wanted: int) -> None:
     """Run Consul, a blue and a green model server and a splitter here, until Ctrl-C.
 
     The models are the demo's two film recommenders. Logs and traces go to .run/up. Everything is stopped at
@@ -56,14 +65,14 @@ def up(as_json: bool, **wanted: int) -> None:
             admin=wanted["admin_port"],
             models={color: wanted[f"{color}_port"] for color in COLORS},
         )
-        ended = asyncio.run(stoppable(_run(places, console(stderr=as_json), as_json)))
+        ended = asyncio.run(stoppable(_run(places, console(stderr=as_json), as_json, traffic)))
         how = ended.name if isinstance(ended, Signals) else ""
         return Report({"stopped": how}, [Text("Everything is stopped.", style="dim")])
 
     finish(as_json, run)
 
 
-async def _run(places: Places, terminal: Console, as_json: bool) -> None:
+async def _run(places: Places, terminal: Console, as_json: bool, traffic: float) -> None:
     async with Processes(places.folder) as processes:
         mesh = Mesh(processes, places, say=lambda step: terminal.print(Text(f"{step} …", style="dim")))
         await mesh.start()
@@ -72,7 +81,8 @@ async def _run(places: Places, terminal: Console, as_json: bool) -> None:
         else:
             for line in view.show(mesh, str(RUN / "up")):
                 terminal.print(line)
-        await _watch(mesh, terminal)
+        async with flow.shown(mesh.splitter, traffic, terminal) if traffic else nullcontext():
+            await _watch(mesh, terminal)
 
 
 async def _watch(mesh: Mesh, terminal: Console) -> None:

@@ -3,11 +3,14 @@
 Each function gives one `Promise` with the figures that decide it, whether it was kept or not.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mesh import contract
 from rollout.demo.obeyed import Obeyed
 from rollout.demo.tally import Tally, tolerance
+from rollout.tracetree import Node, walk
 from rollout.words import duration
 
 OBEYED_WITHIN: Final = 1.0
@@ -23,12 +26,15 @@ class Promise:
     figures: str
 
 
-def no_errors(total: Tally) -> Promise:
-    errors = ", ".join(f"{count} {code}" for code, count in total.errors.items())
-    return Promise("no call fails", not total.errors, f"{total.calls} calls, {errors or '0 errors'}")
+def no_errors(outcomes: Mapping[str, int]) -> Promise:
+    """`outcomes`: how many calls ended with each gRPC status."""
+    errors = {code: count for code, count in outcomes.items() if code != "OK"}
+    told = ", ".join(f"{count} {code}" for code, count in errors.items()) or "0 errors"
+    calls = sum(outcomes.values())
+    return Promise("no call fails", not errors and calls > 0, f"{calls} calls, {told}")
 
 
-def obeyed(edits: dict[str, Obeyed]) -> Promise:
+def obeyed(edits: Mapping[str, Obeyed]) -> Promise:
     slowest = max(edits.values(), key=lambda each: each.seconds)
     late = [name for name, each in edits.items() if not each.in_time or each.seconds > OBEYED_WITHIN]
     figures = f"{len(edits)} edits, the slowest after {duration(slowest.seconds)}"
@@ -81,11 +87,26 @@ def unchanged(before: Tally, after: Tally) -> Promise:
     return Promise("a shadow changes no answer", not differ and bool(both), figures)
 
 
-def shadowed(calls: int, shadows: dict[str, int]) -> Promise:
+def shadowed(calls: int, shadows: Mapping[str, int]) -> Promise:
     """Every call was copied, and what became of each copy is known."""
     ended = sum(count for outcome, count in shadows.items() if outcome != "begun")
     fates = ", ".join(f"{count} {outcome}" for outcome, count in shadows.items() if outcome != "begun")
     kept = shadows["begun"] >= calls and ended == shadows["begun"] == shadows.get("completed", 0)
     return Promise(
         "every call is shadowed", kept, f"{calls} calls, {shadows['begun']} shadows: {fates or 'none'}"
+    )
+
+
+def traced(roots: Sequence[Node]) -> Promise:
+    """A shadowed call is one tree: both legs under one span, and under each the server that it called."""
+    legs = {
+        str(node.span.attributes.get(contract.ATTR_ROLE)): node
+        for node in (roots[0].children if roots else ())
+    }
+    kept = len(roots) == 1 and all(
+        role in legs and legs[role].children for role in (contract.ROLE_PRIMARY, contract.ROLE_SHADOW)
+    )
+    spans = sum(1 for _ in walk(roots))
+    return Promise(
+        "every path of a call is a trace", kept, f"{len(roots)} tree, {spans} spans, legs: {', '.join(legs)}"
     )

@@ -6,6 +6,7 @@ are still under way go on to the old one.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -23,7 +24,8 @@ class Replay:
     """The running replay; `tally` is where calls that start now are counted."""
 
     def __init__(self, log: Log, *, rate: float = RATE) -> None:
-        self.total = Tally()
+        self.outcomes: Counter[str] = Counter()
+        """Every call of the run, also a probe's, by gRPC status."""
         self.tally = Tally()
         self._log = log
         self._requests = log.endless()
@@ -64,7 +66,7 @@ class Replay:
             tally.begun += 1
             answer = await client.recommend(request)
             tally.add(answer)
-            self.total.add(answer)
+            self.outcomes[answer.code] += 1
             self._counted.set()
 
 

@@ -1,5 +1,7 @@
 """Runs the demo: starts the mesh, tells the story, shows what came of it, stops everything."""
 
+import asyncio
+import os
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -9,16 +11,18 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from mesh import contract
 from mesh.consul import Consul
 from rollout.demo import finale, requests
 from rollout.demo.admin import Admin
 from rollout.demo.client import Recommender
 from rollout.demo.obeyed import Probe
+from rollout.demo.promises import traced
 from rollout.demo.replay import RATE, Replay, running
 from rollout.demo.show import Terminal
 from rollout.demo.stage import as_data
 from rollout.demo.story import Story
-from rollout.failure import Exit
+from rollout.failure import Exit, Failure
 from rollout.local import Mesh, Places
 from rollout.processes import Processes
 from rollout.report import Report
@@ -27,6 +31,9 @@ from rollout.words import duration
 
 CALLS: Final = 1300
 """Of a long stage: the first 1200 requests of the log come from all of its 671 users."""
+
+LONGEST: Final = 600.0
+"""Seconds; it takes about one minute, but calls that hang would take for ever."""
 
 
 async def demo(folder: Path, console: Console, *, calls: int = CALLS, rate: float = RATE) -> Report:
@@ -37,20 +44,32 @@ async def demo(folder: Path, console: Console, *, calls: int = CALLS, rate: floa
         mesh = Mesh(processes, Places(folder), say=lambda step: console.print(Text(f"{step} …", style="dim")))
         await mesh.start()
         console.print(Text.assemble(("Consul's web UI while this runs: ", "dim"), f"http://{mesh.consul}/ui"))
-        story = await _tell(mesh, log, console, calls=calls, rate=rate)
+        try:
+            async with asyncio.timeout(LONGEST):
+                story = await _tell(mesh, log, console, calls=calls, rate=rate)
+        except TimeoutError:
+            message = f"the story was not over within {duration(LONGEST)}"
+            raise Failure(Exit.FAILED, message, hint=f"The logs: {folder}") from None
         console.print(Text("\nstopping everything …", style="dim"))
     took = time.monotonic() - begun
-    trace = finale.shadowed_trace(mesh)
+    traces = {
+        "The trace of a shadowed call": finale.trace_with(mesh.trace_file, contract.ROLE_SHADOW),
+        "The trace of a call that green died under": finale.trace_with(
+            mesh.trace_file, contract.ROLE_FALLBACK
+        ),
+    }
     promises = story.promises
+    if not any(name.startswith("OTEL_") for name in os.environ):  # else traces may go elsewhere, or nowhere
+        promises.append(traced(next(iter(traces.values()))))
     data: dict[str, Any] = {
         "kept": all(promise.kept for promise in promises),
         "seconds": round(took, 1),
         "promises": [asdict(promise) for promise in promises],
         "stages": [as_data(stage) for stage in story.stages],
-        "trace": trace_data(trace),
+        "traces": {headline: trace_data(trace) for headline, trace in traces.items()},
     }
     lines = [
-        *finale.show(story.stages, promises, trace),
+        *finale.show(story.stages, promises, traces),
         Text(f"{duration(took)} in all; logs and traces: {folder}", style="dim"),
     ]
     return Report(data, lines, Exit.OK if data["kept"] else Exit.FAILED)

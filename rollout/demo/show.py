@@ -65,7 +65,7 @@ class Terminal:
 
     def _figures(self, stage: Stage) -> Iterator[RenderableType]:
         tally = stage.tally
-        yield paint.bar(_shares(tally))
+        yield paint.bar(shares(tally))
         yield _colors(stage)
         fast, slow = duration(tally.percentile(0.5)), duration(tally.percentile(0.99))
         yield Text(f"{tally.calls} calls, {tally.errors.total()} errors, latency p50 {fast}, p99 {slow}")
@@ -98,7 +98,7 @@ def _moment(tally: Tally, calls: int) -> RenderableType:
     counts = Text(f"{tally.calls}/{calls} calls")
     errors = tally.errors.total()
     line.add_row(
-        paint.bar(_shares(tally)),
+        paint.bar(shares(tally)),
         ProgressBar(total=calls, completed=tally.calls, width=20),
         counts,
         Text(f"{errors} errors", style="bold red" if errors else "dim"),
@@ -106,7 +106,8 @@ def _moment(tally: Tally, calls: int) -> RenderableType:
     return Padding(line, (0, 0, 0, 2))
 
 
-def _shares(tally: Tally) -> list[Share]:
+def shares(tally: Tally) -> list[Share]:
+    """The shares of the calls answered, for a bar."""
     counts = dict(tally.colors)
     total = sum(counts.values()) or 1
     return [Share(color, counts.get(color, 0) * GRAIN // total) for color in COLORS]
@@ -115,7 +116,7 @@ def _shares(tally: Tally) -> list[Share]:
 def _colors(stage: Stage) -> Table:
     tally = stage.tally
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
-    for title in ("", "calls", "", "users", "", "target", "rated next film was among the ten"):
+    for title in ("", "calls", "", "users", "", "target", "next film hit"):
         table.add_column(title, justify="right" if title else "left")
     for color in COLORS:
         target, calls = stage.target.get(color, 0.0), tally.colors[color]

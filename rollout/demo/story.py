@@ -61,7 +61,7 @@ class Story:
     def promises(self) -> list[Promise]:
         """All of them: of the whole run first, then stage by stage."""
         edits = {each.command: each.obeyed for stage in self.stages for each in stage.edits}
-        found = [promises.no_errors(self._replay.total), promises.obeyed(edits)]
+        found = [promises.no_errors(self._replay.outcomes), promises.obeyed(edits)]
         return found + [promise for stage in self.stages for promise in stage.promises]
 
     async def tell(self, calls: int) -> None:

@@ -10,14 +10,20 @@ from rich.text import Text
 
 from mesh import contract
 from mesh.tracefile import Span
-from rollout.tracetree import Node, walk
+from rollout.tracetree import Node, Row, walk
 from rollout.view import paint
 from rollout.words import duration
 
-WIDTH: Final = 24
+WIDTH: Final = 18
 """Characters of the time line."""
+LONGEST_NAME: Final = 48
+"""Characters of a name that the rest makes room for."""
 
-_TOLD: Final = (contract.ATTR_REASON, contract.ATTR_BUCKET, contract.ATTR_REVISION)
+_TOLD: Final = (
+    (contract.ATTR_REASON, ""),
+    (contract.ATTR_BUCKET, "bucket "),
+    (contract.ATTR_REVISION, "rev "),
+)
 
 
 def as_data(roots: Sequence[Node]) -> list[dict[str, Any]]:
@@ -42,20 +48,27 @@ def as_data(roots: Sequence[Node]) -> list[dict[str, Any]]:
 def show(roots: Sequence[Node]) -> Iterator[RenderableType]:
     """The tree for people."""
     rows = list(walk(roots))
-    first = min(span.start for _, span in rows)
-    length = max(max(span.end for _, span in rows) - first, 1)
+    first = min(row.span.start for row in rows)
+    length = max(max(row.span.end for row in rows) - first, 1)
     at = datetime.fromtimestamp(first / 1e9).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    yield Text.assemble(("trace ", "dim"), (rows[0][1].trace_id, "bold"), (f"  {at}", "dim"))
+    yield Text.assemble(("trace ", "dim"), (rows[0].span.trace_id, "bold"), (f"  {at}", "dim"))
+    named = [(row, _name(row)) for row in rows]
     table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(style="dim")
-    for guides, span in rows:
-        where = f"  {span.service}" if span.kind == "server" else ""
-        name = Text.assemble((guides, "dim"), (span.name.rpartition("/")[2], _style(span)), (where, "dim"))
-        table.add_row(name, duration(span.duration), _line(span, first, length), _attributes(span))
+    table.add_column(no_wrap=True, min_width=min(LONGEST_NAME, max(len(name) for _, name in named)))
+    table.add_column(no_wrap=True, min_width=7, justify="right")
+    table.add_column(no_wrap=True, min_width=WIDTH)
+    table.add_column(overflow="fold", style="dim")
+    for row, name in named:
+        line, told = _line(row.span, first, length), _attributes(row.span, row.parent)
+        table.add_row(name, duration(row.span.duration), line, told)
     yield table
+
+
+def _name(row: Row) -> Text:
+    """The method or leg in its colour; a server's span also says which program that was."""
+    where = f"  {row.span.service}" if row.span.kind == "server" else ""
+    name = row.span.name.rpartition("/")[2]
+    return Text.assemble((row.guides, "dim"), (name, _style(row.span)), (where, "dim"))
 
 
 def _style(span: Span) -> str:
@@ -72,17 +85,17 @@ def _line(span: Span, first: int, length: int) -> Text:
     return line
 
 
-def _attributes(span: Span) -> Text:
-    told = Text()
-    status = span.attributes.get(contract.ATTR_RPC_STATUS)
-    if status and status != "OK":
-        told.append(f"{status} ", style="bold red")
-    for name in _TOLD:
+def _attributes(span: Span, parent: Span | None) -> Text:
+    """What is worth knowing and does not stand in the line above already."""
+    above = parent.attributes if parent else {}
+    words = []
+    for name, word in _TOLD:
         value = span.attributes.get(name)
-        if value is not None:
-            word = name.rpartition(".")[2]
-            told.append(f"{value} " if name == contract.ATTR_REASON else f"{word} {value} ")
+        if value is not None and value != above.get(name):
+            words.append(f"{word}{value}")
     address = span.attributes.get(contract.ATTR_SERVER_ADDRESS)
     if address and span.kind == "client":
-        told.append(f"→ {address}:{span.attributes.get(contract.ATTR_SERVER_PORT)}")
-    return told
+        words.append(f"→ {address}:{span.attributes.get(contract.ATTR_SERVER_PORT)}")
+    told = Text(" ".join(words))
+    status = span.attributes.get(contract.ATTR_RPC_STATUS)
+    return Text.assemble((f"{status} ", "bold red"), told) if status and status != "OK" else told

@@ -32,7 +32,7 @@ def show(mesh: Mesh, folder: str) -> Iterator[RenderableType]:
     where.add_column(no_wrap=True)
     where.add_column(no_wrap=True, style="bold")
     where.add_column(style="dim")
-    where.add_row("gRPC clients", mesh.splitter, "the splitter; Triton's clients look on port 8001 anyway")
+    where.add_row("gRPC clients", mesh.splitter, "the splitter: a model server to its clients")
     key = f"the key verdigris/{SERVICE}/traffic"
     where.add_row("Consul's web UI", f"http://{mesh.consul}/ui", f"Key/Value: {key}")
     where.add_row("admin", f"http://{mesh.admin}/table", "and /metrics, /healthz, /readyz")
@@ -47,11 +47,11 @@ def show(mesh: Mesh, folder: str) -> Iterator[RenderableType]:
     tries.add_column(style="dim")
     for command, why in (
         ("status", "document, endpoints, sidecars"),
-        (f"mirror {SERVICE} green=100", "shadow: green sees every call, users see blue"),
+        (f"mirror {SERVICE} green=100", "shadow: users go on seeing blue"),
         (f"shift {SERVICE} blue=90 green=10 --key x-user-id", "canary: 10 % of the users"),
         (f"shift {SERVICE} blue=0 green=100", "blue/green: everything at once"),
         (f"rollback {SERVICE}", "the document before that"),
-        (f"history {SERVICE}", "who said what when, edits in Consul's UI too"),
+        (f"history {SERVICE}", "every edit, also those in the UI"),
     ):
         tries.add_row(f"verdigris {command}{address}", why)
     tries.add_row("verdigris trace", "the latest call as a tree")

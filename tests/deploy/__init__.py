@@ -1,0 +1,1 @@
+"""What `deploy/` promises, checked against the real commands."""

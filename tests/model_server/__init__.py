@@ -1,0 +1,1 @@
+"""What the model server promises, part by part and as a running process."""

@@ -1,0 +1,49 @@
+"""Small phrases: a document in a line, and times with a unit that suits them."""
+
+import pytest
+
+from mesh.traffic import Key, Mirror, Override, Share, Traffic, default
+from rollout import words
+
+
+def test_a_document_is_told_in_one_line() -> None:
+    traffic = Traffic(
+        split=(Share("blue", 6667), Share("green", 3333)),
+        key=Key("x-user-id", "v3"),
+        mirror=(Mirror("green", 50, 2.0),),
+        overrides=(Override((("a", "b"),), "green"),),
+        fallback=False,
+        note="REC-112\nand more",
+    )
+    assert words.told(traffic) == (
+        "blue 66.67, green 33.33; key x-user-id salt v3; shadow green 0.5 within 2 s; 1 override; "
+        "no fallback; note: REC-112"
+    )
+    assert words.told(default("blue")) == "blue 100"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 µs"),
+        (0.000085, "85 µs"),
+        (0.0009996, "1 ms"),
+        (0.0032, "3.2 ms"),
+        (0.038, "38 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1 s"),
+        (2, "2 s"),
+        (119, "119 s"),
+        (300, "5 min"),
+        (7200, "2 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_duration_has_a_unit_that_suits_it(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+def test_what_was_a_moment_ago_is_just_now() -> None:
+    assert words.ago(0.3) == "just now"
+    assert words.ago(-0.2) == "just now"
+    assert words.ago(12.4) == "12 s ago"
