@@ -98,6 +98,16 @@ imports: dev
 protos-check: dev
 	@echo "generated code" && $(BIN)/python -m tools.gen_protos --check
 
+.PHONY: tracing-ui
+PHOENIX := .cache/phoenix
+tracing-ui: ## Phoenix, a tracing UI without Docker, at http://127.0.0.1:6006 until Ctrl-C (a large download)
+	@test -n "$(PYTHON)"
+	@test -x $(PHOENIX)/bin/phoenix || $(QUIETLY) "environment for Phoenix" $(PYTHON) -m venv --clear $(PHOENIX)
+	@test -x $(PHOENIX)/bin/phoenix || $(QUIETLY) "installing Phoenix (about 1 GB)" \
+		$(PHOENIX)/bin/python -m pip install --progress-bar off arize-phoenix
+	@echo "traces: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317   pages: http://127.0.0.1:6006"
+	@PHOENIX_HOST=127.0.0.1 PHOENIX_TELEMETRY_ENABLED=false PHOENIX_WORKING_DIR=$(CURDIR)/.run/phoenix $(PHOENIX)/bin/phoenix serve
+
 # --- Writing ----------------------------------------------------------------------------------------------
 
 .PHONY: format protos lock clean

@@ -90,7 +90,7 @@ async def _until_stopped(
             # What its thread has begun cannot be stopped: the process ends with it, or with the next signal
             loading.cancel()
             return
-        loading.result()
+        # (A load that failed has cancelled this body.)
         async with registration_of(settings, repository, advertised) as registration:
             health.serving()
             # Only now: whoever finds us in Consul finds models that are loaded and warm

@@ -62,7 +62,7 @@ class Observer:
                 SERVER, path.lstrip("/"), path, color, "", call.reason, call.table.revision, "", 0, status
             )
             self.tracer.add(key, trace, trace.span_id, trace.parent_id, call.started, now, call.bucket)
-            if call.peer is not None:
+            if call.attempts:
                 self._leg_span(call, trace, status, now)
 
     def _series(self, path: bytes, color: str, reason: str, status: str) -> Series:
@@ -78,7 +78,7 @@ class Observer:
         key = (call.target.color, call.role, status)
         self.failed_legs[key] = self.failed_legs.get(key, 0) + 1
         trace = call.trace
-        if trace is not None and trace.sampled and call.peer is not None:
+        if trace is not None and trace.sampled:
             self._leg_span(call, trace, status, perf_counter_ns())
 
     def legs(self) -> dict[tuple[str, str, str], int]:

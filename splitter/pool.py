@@ -176,7 +176,12 @@ class Pool:
             self._wanted.clear()
             try:
                 await self._connect()
-            except (OSError, TimeoutError) as error:
+            except (
+                OSError,
+                TimeoutError,
+                ValueError,
+                OverflowError,
+            ) as error:  # the last two: no address at all
                 log.info("cannot connect to %s: %s", self.endpoint, error or type(error).__name__)
                 if not self.connected:
                     self._turn(False)
@@ -203,6 +208,7 @@ class Pool:
         self.connections.append(connection)
         self._turn(True)
         self.serve_held()
+        connection.alert = connection.alert or bool(self.held)
         if self.held and len(self.connections) < MAX_CONNECTIONS:
             self._wanted.set()
 

@@ -105,29 +105,27 @@ class Switch:
                 if rule.color != pick.color and rule.sampler.take():
                     self.mirrors.start(self, call, rule)
 
-    def alternative(self, call: Call) -> "tuple[Target, Pool] | None":
-        """Where a call that failed on `call.pool` may be sent again: another endpoint of its colour, the same one
-        over a new connection, another colour; None if nowhere, or the budget is spent."""
-        table, failed = self.table, call.pool
-        choice = None
-        target = table.targets.get(call.target.color)
-        pool = target.choose(avoid=failed) if target is not None else None
-        if (
-            target is not None
-            and pool is not None
-            and (pool is not failed or (failed.usable and not failed.retired))
-        ):
-            choice = target, pool
-        else:
-            for color in table.picker.others(call.target.color):
-                target = table.targets[color]
-                pool = target.choose()
-                if pool is not None and pool is not failed:
-                    choice = target, pool
-                    break
+    def alternative(self, call: Call, *, again: bool) -> "tuple[Target, Pool] | None":
+        """Where a call that failed on `call.pool` may be sent again: another endpoint of its colour; the same one
+        if `again`, over a new connection if need be; another colour; None if nowhere, or the budget is spent."""
+        choice = self._elsewhere(call, again=again)
         if choice is None or not self._budget.take(now=monotonic(), calls=self.calls):
             return None
         return choice
+
+    def _elsewhere(self, call: Call, *, again: bool) -> "tuple[Target, Pool] | None":
+        table, failed = self.table, call.pool
+        target = table.targets.get(call.target.color)
+        if target is not None:
+            pool = target.choose(avoid=failed)
+            if pool is not None and (pool is not failed or (again and failed.usable and not failed.retired)):
+                return target, pool
+        for color in table.picker.others(call.target.color):
+            target = table.targets[color]
+            pool = target.choose()
+            if pool is not None and pool is not failed:
+                return target, pool
+        return None
 
     def _refuse(self, call: Call) -> None:
         table = self.table

@@ -1,13 +1,20 @@
-"""What holds for every test: with VERDIGRIS_NO_SKIP=1, a test that would be skipped fails and says why.
+"""What holds for every test: temporary files stay inside the checkout, and with VERDIGRIS_NO_SKIP=1 a test that
+would be skipped fails and says why.
 
 A developer's machine may lack Chromium or ruby-grpc, and skips by name; where everything has to be there,
 a skip is a hole in the proof. An expected failure (xfail) is not a skip.
 """
 
 import os
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+
+TEMPORARY = Path(__file__).parents[1] / ".cache" / "tmp"
+TEMPORARY.mkdir(parents=True, exist_ok=True)
+os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)  # for us, and for every process that a test starts
 
 NO_SKIP = os.environ.get("VERDIGRIS_NO_SKIP", "") not in ("", "0")
 

@@ -9,7 +9,7 @@ once, because the first block on each of our connections starts with a table siz
 """
 
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 import hpack
 from hpack.huffman_table import decode_huffman
@@ -96,11 +96,21 @@ def _check_name(name: bytes) -> None:
         _good_names.add(name)
 
 
+_INDEXED: Final = {index: pair for index, pair in enumerate(STATIC, 1) if pair[0] in _good_names}
+
+
+def _refuse_index(index: int) -> NoReturn:
+    if 0 < index <= len(STATIC):
+        raise Malformed(f"the field name {STATIC[index - 1][0]!r} is not allowed in HTTP/2")
+    raise BadBlock(f"index {index} is not in the static table, and there is no other")
+
+
 def fields(block: bytes, start: int = 0) -> list[Field]:
     """Every field of a stateless block from `start` on.
 
     Raises `BadBlock` where the block refers to a dynamic table, is cut short or cannot be decoded, and `Malformed`
-    where a field name is not allowed.
+    where a field name or value is not allowed (RFC 9113, 8.2.1; spaces around a value are let pass, as everyone does,
+    because a grpc-message may end in one).
     """
     found: list[Field] = []
     i, size = start, len(block)
@@ -109,10 +119,10 @@ def fields(block: bytes, start: int = 0) -> list[Field]:
             begin, first = i, block[i]
             if first & 0x80:
                 index, i = _integer(block, i, 0x7F)
-                if not 0 < index <= 61:
-                    raise BadBlock(f"index {index} is not in the static table, and there is no other")
-                name, value = STATIC[index - 1]
-                found.append(Field(name, value, begin, i))
+                pair = _INDEXED.get(index)
+                if pair is None:
+                    _refuse_index(index)
+                found.append(Field(pair[0], pair[1], begin, i))
                 continue
             if first & 0x40:
                 index, i = _integer(block, i, 0x3F)
@@ -121,9 +131,10 @@ def fields(block: bytes, start: int = 0) -> list[Field]:
             else:
                 index, i = _integer(block, i, 0x0F)
             if index:
-                if index > 61:
-                    raise BadBlock(f"index {index} is not in the static table, and there is no other")
-                name = STATIC[index - 1][0]
+                pair = _INDEXED.get(index)
+                if pair is None:
+                    _refuse_index(index)
+                name = pair[0]
             else:
                 huffman = block[i] & 0x80
                 length, i = _integer(block, i, 0x7F)
@@ -137,16 +148,30 @@ def fields(block: bytes, start: int = 0) -> list[Field]:
             i += length
             if name not in _good_names:
                 _check_name(name)
+            if 10 in value or 13 in value or 0 in value:
+                raise Malformed(f"the value of {name!r} holds a line break or a zero byte")
             found.append(Field(name, value, begin, i))
     except IndexError:
         raise BadBlock("the header block is cut short") from None
     return found
 
 
+def check_trailers(block: bytes, end: int) -> None:
+    """Raise `Malformed` unless this may be the trailers of a request: they end it, and are no pseudo fields (8.1)."""
+    if not end:
+        raise Malformed("a second header block does not end the request")
+    for field in fields(block):
+        if field.name.startswith(b":"):
+            raise Malformed(f"the pseudo field {field.name!r} stands in trailers")
+
+
 def without_table_update(block: bytes) -> bytes:
     """The block without the size updates that may open it; only an update to 0 is legal after our SETTINGS."""
     while block and block[0] & 0xE0 == 0x20:
-        size, end = _integer(block, 0, 0x1F)
+        try:
+            size, end = _integer(block, 0, 0x1F)
+        except IndexError:
+            raise BadBlock("the header block is cut short") from None
         if size:
             raise BadBlock(f"a dynamic table of {size} bytes is more than the 0 we allow")
         block = block[end:]

@@ -3,16 +3,18 @@
 from typing import TypeVar
 
 from mesh.http2 import frames, limits
-from mesh.http2.connection import Connection
 from mesh.http2.frames import ConnectionFault
+from mesh.http2.inlet import Inlet
 from mesh.http2.stream import Stream
 
 S = TypeVar("S", bound=Stream)
 
 
-class ClientConnection(Connection):
+class ClientConnection(Inlet):
     """One connection to an upstream; usable once the upstream has acknowledged our SETTINGS (see `blocks`)."""
 
+    serves = False
+    window = limits.UPSTREAM_WINDOW
     greeting = (
         frames.PREFACE
         + frames.settings(
@@ -22,7 +24,7 @@ class ClientConnection(Connection):
                 frames.MAX_HEADER_LIST_SIZE: limits.MAX_BLOCK,
             }
         )
-        + frames.window_update(0, limits.CONNECTION_WINDOW - frames.DEFAULT_WINDOW)
+        + frames.window_update(0, window - frames.DEFAULT_WINDOW)
     )
 
     def __init__(self) -> None:
@@ -49,6 +51,7 @@ class ClientConnection(Connection):
         if self._next_id > frames.MAX_STREAM_ID:
             self.leaving = self.alert = True
         stream = kind(self, stream_id)
+        stream.recv_end = None
         self.streams[stream_id] = stream
         return stream
 
@@ -62,6 +65,7 @@ class ClientConnection(Connection):
             raise ConnectionFault(
                 frames.PROTOCOL_ERROR, f"HEADERS on stream {stream_id}, which we never opened"
             )
+        self._control.useless()
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         self.leaving = self.alert = True
@@ -72,6 +76,9 @@ class ClientConnection(Connection):
             stream.on_reset(frames.REFUSED_STREAM)
         self.on_settings()
         self.on_forgotten()
+
+    def on_fault(self, fault: ConnectionFault) -> None:
+        self.leaving = True
 
     def on_forgotten(self) -> None:
         if self.leaving and not self.streams:

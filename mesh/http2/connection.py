@@ -1,40 +1,31 @@
-"""One HTTP/2 connection, either role: cuts bytes into frames, answers what concerns the connection, and hands what
-concerns a stream to its `Stream`.
+"""One HTTP/2 connection as its streams see it: who is on it, what its windows admit, how it ends.
 
-Promise: nothing a peer sends raises out of `data_received`. A fault of the connection ends in GOAWAY with the code
-of RFC 9113; a fault of one stream in RST_STREAM, and the others do not notice. Left out: what a call is, where it
-goes, and why (see `splitter`).
+Windows of the connection are hop by hop: what arrives is credited to its sender once it has been passed on
+(`credit`), and streams whose data waits for the window or the socket of this connection are served in turn
+(`blocked`). Left out: what arrives (see `inlet`), and what a call is, where it goes, and why (see `splitter`).
 """
 
 import asyncio
 import logging
 from typing import ClassVar
 
-from mesh.http2 import blocks, frames, limits
-from mesh.http2.assembly import Assembly
-from mesh.http2.control import ControlFrames
+from mesh.http2 import frames, limits
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.outlet import Outlet
 from mesh.http2.stream import LOW_WATER, Stream
 
-_read_head = frames.read_head
-_DATA, _HEADERS, _WINDOW_UPDATE, _CONTINUATION = (
-    frames.DATA,
-    frames.HEADERS,
-    frames.WINDOW_UPDATE,
-    frames.CONTINUATION,
-)
+_FLUSH_AFTER = limits.WRITE_HIGH_WATER // frames.FRAME_LIMIT
 
 log = logging.getLogger(__name__)
 
 
 class Connection(Outlet):
-    """What both roles share. Subclasses say how a connection opens and what HEADERS on an unknown stream mean."""
+    """What both roles share; `Inlet` reads for it."""
 
     greeting: ClassVar[bytes] = b""
     """Bytes we send first."""
-    peer_preface: ClassVar[bytes] = b""
-    """Bytes the peer sends before its SETTINGS."""
+    window: ClassVar[int] = limits.CONNECTION_WINDOW
+    """What the greeting lets the peer send."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,20 +33,14 @@ class Connection(Outlet):
         self.blocked: dict[Stream, None] = {}
         """Streams whose queue waits for this connection, not for their own window; in turn."""
         self.send_window = frames.DEFAULT_WINDOW
-        self.recv_window = limits.CONNECTION_WINDOW
+        self.recv_window = self.window
         self.peer_initial_window = frames.DEFAULT_WINDOW
         self.peer_max_streams = frames.MAX_STREAM_ID
         self.alert = False
         """Somebody wants to know of each stream that leaves (`on_forgotten`)."""
-        self.acknowledged = False
-        """The peer has acknowledged our SETTINGS: from now on its header blocks are stateless."""
         self.highest_seen = 0
         """The highest stream id the peer opened (server role) or we opened (client role)."""
-        self._rest = b""
         self._credit = 0
-        self._greeted = False
-        self._assembly = Assembly()
-        self._control = ControlFrames(self)
 
     # asyncio.Protocol
 
@@ -65,78 +50,14 @@ class Connection(Outlet):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        streams, self.streams = list(self.streams.values()), {}
-        for stream in streams:
-            self._release(stream)
-            stream.on_connection_lost()
+        self._end_streams()
         self.on_closed()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._drain_blocked()
 
-    def data_received(self, data: bytes) -> None:
-        buffer = self._rest + data if self._rest else data
-        size, position = len(buffer), 0
-        assembly, streams = self._assembly, self.streams
-        try:
-            if not self._greeted:
-                position = self._after_greeting(buffer)
-                if not self._greeted:
-                    self._rest = buffer
-                    return
-            while size - position >= 9:
-                word, flags, stream_id = _read_head(buffer, position)
-                length = word >> 8
-                if length > 16_384:
-                    raise ConnectionFault(frames.FRAME_SIZE_ERROR, f"a frame of {length} bytes, above 16384")
-                start = position + 9
-                end = start + length
-                if end > size:
-                    break
-                kind = word & 0xFF
-                stream_id &= 0x7FFF_FFFF
-                if assembly.stream_id and (kind != _CONTINUATION or stream_id != assembly.stream_id):
-                    raise ConnectionFault(frames.PROTOCOL_ERROR, "a header block was interrupted")
-                if kind == _DATA:
-                    stream = streams.get(stream_id)
-                    if (
-                        stream is None
-                        or flags > 1
-                        or not length
-                        or length > self.recv_window
-                        or length > stream.recv_window
-                        or stream.recv_end
-                    ):
-                        self._on_data(stream_id, flags, length, buffer, start, end)
-                    else:  # `_on_data` without its rare cases: saves 0.3 µs a frame
-                        self.recv_window -= length
-                        stream.recv_window -= length
-                        if flags:
-                            stream.recv_end = True
-                        stream.on_data(buffer[start:end], flags)
-                        if flags and stream.sent_end:
-                            self.forget(stream)
-                elif kind == _HEADERS:
-                    if flags | 1 == 5 and assembly.stateless and end > start and buffer[start] & 0xE0 != 0x20:
-                        self._on_block(stream_id, buffer[start:end], flags & 1)
-                    else:
-                        self._on_headers(stream_id, flags, buffer, start, end)
-                elif kind == _WINDOW_UPDATE:
-                    self._on_window_update(stream_id, length, buffer, start)
-                else:
-                    self._on_rare(kind, flags, stream_id, buffer[start:end])
-                position = end
-        except ConnectionFault as fault:
-            self.fail(fault)
-            return
-        except Exception:  # our own mistake must cost this connection only
-            log.exception("internal error on %r", self)
-            self.fail(ConnectionFault(frames.INTERNAL_ERROR, "internal error"))
-            return
-        self._rest = buffer[position:] if position < size else b""
-
-    # Sending
+    # Windows
 
     def credit(self, size: int) -> None:
         """These bytes of the peer's have been passed on or dropped: let it send as many more, in large steps."""
@@ -146,13 +67,28 @@ class Connection(Outlet):
             self.send(frames.window_update(0, self._credit))
             self._credit = 0
 
-    def fail(self, fault: ConnectionFault) -> None:
-        """Close for the peer's fault: GOAWAY with its code, and everything on this connection ends."""
-        log.info("closing %r: %s", self, fault.reason)
-        self.send(frames.goaway(self._last_peer_stream(), fault.code, fault.reason))
-        self._rest = b""
-        self.on_fault(fault)
-        self.close()
+    def set_initial_window(self, value: int) -> None:
+        """The peer's INITIAL_WINDOW_SIZE changed: every open stream's window moves by the difference (6.9.2)."""
+        change, self.peer_initial_window = value - self.peer_initial_window, value
+        if not change:
+            return
+        for stream in list(self.streams.values()):
+            if stream.send_window + change > frames.MAX_WINDOW:
+                raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a stream window passed 2^31-1")
+            stream.widen(change)
+
+    def _drain_blocked(self) -> None:
+        """Let the blocked streams send, in turn, until the window or the socket is exhausted again."""
+        while self.blocked and self.writable and self.send_window > 0:
+            stream = next(iter(self.blocked))
+            del self.blocked[stream]
+            stream.drain()
+            if stream.peer is not None and stream.peer.recv_window < LOW_WATER:
+                stream.peer.replenish()
+            if len(self._out) > _FLUSH_AFTER:
+                self.flush()  # so that the socket can say that it is full
+
+    # The end of a stream, and of all
 
     def forget(self, stream: Stream) -> None:
         """The stream is done: release its id and whatever it still had queued."""
@@ -169,32 +105,25 @@ class Connection(Outlet):
             if len(item) == 3 and item[2] is not None:
                 item[2].credit(len(item[0]))
 
-    def _drain_blocked(self) -> None:
-        while self.blocked and self.writable and self.send_window > 0:
-            stream = next(iter(self.blocked))
-            del self.blocked[stream]
-            stream.drain()
-            if stream.peer is not None and stream.peer.recv_window < LOW_WATER:
-                stream.peer.replenish()
+    def fail(self, fault: ConnectionFault) -> None:
+        """Close for the peer's fault: GOAWAY with its code, and everything on this connection ends."""
+        log.info("closing %r: %s", self, fault.reason)
+        self.send(frames.goaway(self._last_peer_stream(), fault.code, fault.reason))
+        self.on_fault(fault)
+        self.close()
+        self._end_streams()
 
-    # Hooks for the roles
+    def _end_streams(self) -> None:
+        streams = list(self.streams.values())
+        self.streams.clear()
+        for stream in streams:
+            self._release(stream)
+            try:
+                stream.on_connection_lost()
+            except Exception:  # our own mistake with one stream must not keep the others from being told
+                log.exception("internal error on %r of %r", stream, self)
 
-    def _after_greeting(self, buffer: bytes) -> int:
-        """Check how the peer opens: its preface, then SETTINGS (section 3.4). The position of its first frame."""
-        preface = self.peer_preface
-        size = len(preface)
-        if not buffer.startswith(preface[: len(buffer)]):
-            raise ConnectionFault(frames.PROTOCOL_ERROR, "the peer does not speak HTTP/2")
-        if len(buffer) < size + frames.HEAD_SIZE:
-            return 0
-        if buffer[size + 3] != frames.SETTINGS or buffer[size + 4] & frames.ACK:
-            raise ConnectionFault(frames.PROTOCOL_ERROR, "the first frame is not SETTINGS")
-        self._greeted = True
-        return size
-
-    def on_stream(self, stream_id: int, block: bytes, end: int) -> None:
-        """HEADERS on a stream we do not know."""
-        raise NotImplementedError
+    # Hooks for the roles and for policies
 
     def on_ready(self) -> None:
         """The peer has acknowledged our SETTINGS."""
@@ -219,139 +148,3 @@ class Connection(Outlet):
 
     def _last_peer_stream(self) -> int:
         return 0
-
-    # Frames
-
-    def _on_data(self, stream_id: int, flags: int, length: int, buffer: bytes, start: int, end: int) -> None:
-        self.recv_window -= length
-        if self.recv_window < 0:
-            raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "the connection window was overrun")
-        stream = self.streams.get(stream_id)
-        if stream is None:
-            self._require_known(stream_id)
-            self.credit(length)
-            return
-        if stream.recv_end:
-            self.credit(length)
-            self._stream_fault(stream, frames.STREAM_CLOSED)
-            return
-        stream.recv_window -= length
-        if stream.recv_window < 0:
-            self.credit(length)
-            self._stream_fault(stream, frames.FLOW_CONTROL_ERROR)
-            return
-        if flags & frames.PADDED:
-            start, end = _unpadded(buffer, start, end)
-            self.credit(length - (end - start))
-        ending = flags & 1
-        if ending:
-            stream.recv_end = True
-        elif end == start:
-            self._control.useless()
-        stream.on_data(buffer[start:end], ending)
-        if ending and stream.sent_end:
-            self.forget(stream)
-
-    def _on_headers(self, stream_id: int, flags: int, buffer: bytes, start: int, end: int) -> None:
-        if flags & frames.PADDED:
-            start, end = _unpadded(buffer, start, end)
-        whole = self._assembly.begin(stream_id, flags, buffer[start:end])
-        if whole is not None:
-            self._on_block(stream_id, *whole)
-
-    def _on_block(self, stream_id: int, block: bytes, end: int) -> None:
-        self._control.useful()
-        stream = self.streams.get(stream_id)
-        try:
-            if stream is None:
-                self.on_stream(stream_id, block, end)
-                return
-            if stream.recv_end:
-                self._stream_fault(stream, frames.STREAM_CLOSED)
-                return
-            stream.recv_end = bool(end)
-            try:
-                stream.on_headers(block, end)
-            except blocks.Malformed:
-                self._stream_fault(stream, frames.PROTOCOL_ERROR)
-                return
-        except blocks.BadBlock as error:
-            raise ConnectionFault(frames.COMPRESSION_ERROR, str(error)) from error
-        if end and stream.sent_end:
-            self.forget(stream)
-
-    def _on_window_update(self, stream_id: int, length: int, buffer: bytes, start: int) -> None:
-        if length != 4:
-            raise ConnectionFault(frames.FRAME_SIZE_ERROR, "WINDOW_UPDATE is 4 bytes")
-        increment = int.from_bytes(buffer[start : start + 4], "big") & 0x7FFF_FFFF
-        if stream_id:
-            stream = self.streams.get(stream_id)
-            if stream is None:
-                self._require_known(stream_id)
-            elif not increment:
-                self._stream_fault(stream, frames.PROTOCOL_ERROR)
-            elif stream.send_window + increment > frames.MAX_WINDOW:
-                self._stream_fault(stream, frames.FLOW_CONTROL_ERROR)
-            else:
-                stream.widen(increment)
-            return
-        if not increment:
-            raise ConnectionFault(frames.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
-        self.send_window += increment
-        if self.send_window > frames.MAX_WINDOW:
-            raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "the connection window passed 2^31-1")
-        if self.blocked:
-            self._drain_blocked()
-
-    def _on_rare(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-        if kind == frames.RST_STREAM:
-            if len(payload) != 4:
-                raise ConnectionFault(frames.FRAME_SIZE_ERROR, "RST_STREAM is 4 bytes")
-            stream = self.streams.get(stream_id)
-            if stream is None:
-                self._require_known(stream_id)
-                self._control.useless()
-            else:
-                self.forget(stream)
-                stream.on_reset(int.from_bytes(payload, "big"))
-        elif kind == _CONTINUATION:
-            whole = self._assembly.go_on(flags, payload)
-            if whole is not None:
-                self._on_block(stream_id, *whole)
-        else:
-            self._control.receive(kind, flags, stream_id, payload)
-
-    def on_acknowledged(self) -> None:
-        """The peer has applied our SETTINGS."""
-        if not self.acknowledged:
-            self.acknowledged = True
-            self._assembly.acknowledged()
-            self.on_ready()
-
-    def set_initial_window(self, value: int) -> None:
-        """The peer's INITIAL_WINDOW_SIZE changed: every open stream's window moves by the difference (6.9.2)."""
-        change, self.peer_initial_window = value - self.peer_initial_window, value
-        for stream in list(self.streams.values()):
-            if stream.send_window + change > frames.MAX_WINDOW:
-                raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a stream window passed 2^31-1")
-            stream.widen(change)
-
-    # Faults
-
-    def _require_known(self, stream_id: int) -> None:
-        """Frames on closed streams may still be under way (section 5.1); on idle ones they are a fault."""
-        if not stream_id or stream_id > self.highest_seen or not stream_id & 1:
-            raise ConnectionFault(
-                frames.PROTOCOL_ERROR, f"a frame on stream {stream_id}, which was never opened"
-            )
-
-    def _stream_fault(self, stream: Stream, code: int) -> None:
-        stream.send_reset(code)
-        stream.on_reset(code)
-
-
-def _unpadded(buffer: bytes, start: int, end: int) -> tuple[int, int]:
-    """Where the payload of a PADDED frame starts and ends (section 6.1)."""
-    if start >= end or buffer[start] >= end - start:
-        raise ConnectionFault(frames.PROTOCOL_ERROR, "padding is longer than its frame")
-    return start + 1, end - buffer[start]

@@ -1,37 +1,47 @@
 """Frames that concern the connection as a whole: SETTINGS, PING, GOAWAY, and those that carry nothing.
 
-What they cost is bounded: answers that a peer does not read, and frames in a row that do nothing.
+What they cost is bounded: answers that a peer does not read, and frames that do nothing.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import frames, limits
 from mesh.http2.frames import ConnectionFault
 
 if TYPE_CHECKING:
-    from mesh.http2.connection import Connection
+    from mesh.http2.inlet import Inlet
+
+
+_STREAMS_PER_UNIT: Final = 64
+"""Streams whose windows one SETTINGS moves that cost as much as one more frame: about 20 µs."""
 
 
 class ControlFrames:
     """Reads them for one connection, answers, and counts."""
 
-    __slots__ = ("_connection", "_unread_answers", "_useless")
+    __slots__ = ("_clock", "_connection", "_unread_answers", "_useless")
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: "Inlet", *, clock: Callable[[], float] = monotonic) -> None:
         self._connection = connection
+        self._clock = clock
         self._unread_answers = 0
         self._useless = 0
+        """How many useless frames will have been paid for when all that came are (a generic cell rate algorithm)."""
 
     def receive(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         """One frame that is neither DATA, HEADERS, CONTINUATION, RST_STREAM nor WINDOW_UPDATE."""
+        self.useless()
         if kind == frames.PRIORITY:
-            if len(payload) != 5 or not stream_id:
-                raise ConnectionFault(frames.FRAME_SIZE_ERROR, "PRIORITY is 5 bytes, on a stream")
-            self.useless()
+            if not stream_id:
+                raise ConnectionFault(frames.PROTOCOL_ERROR, "PRIORITY on stream 0")
+            if len(payload) != 5:
+                raise ConnectionFault(frames.FRAME_SIZE_ERROR, "PRIORITY is 5 bytes")
         elif kind == frames.PUSH_PROMISE:
             raise ConnectionFault(frames.PROTOCOL_ERROR, "PUSH_PROMISE, though push is off")
         elif kind > frames.CONTINUATION:
-            self.useless()  # unknown types must be ignored (section 4.1)
+            pass  # unknown types must be ignored (section 4.1)
         elif stream_id:
             raise ConnectionFault(frames.PROTOCOL_ERROR, "a frame of the connection came on a stream")
         elif kind == frames.SETTINGS:
@@ -50,19 +60,22 @@ class ControlFrames:
             return
         if len(payload) % 6:
             raise ConnectionFault(frames.FRAME_SIZE_ERROR, "SETTINGS is a multiple of 6 bytes")
+        window = connection.peer_initial_window
         for position in range(0, len(payload), 6):
             key, value = frames.read_setting(payload, position)
             if key == frames.INITIAL_WINDOW_SIZE:
                 if value > frames.MAX_WINDOW:
                     raise ConnectionFault(frames.FLOW_CONTROL_ERROR, f"INITIAL_WINDOW_SIZE {value}")
-                connection.set_initial_window(value)
+                window = value
             elif key == frames.MAX_CONCURRENT_STREAMS:
                 connection.peer_max_streams = value
             elif key == frames.MAX_FRAME_SIZE and not frames.FRAME_LIMIT <= value < 1 << 24:
                 raise ConnectionFault(frames.PROTOCOL_ERROR, f"MAX_FRAME_SIZE {value}")
-            elif key == frames.ENABLE_PUSH and value > 1:
+            elif key == frames.ENABLE_PUSH and value > connection.serves:  # only a client may allow it
                 raise ConnectionFault(frames.PROTOCOL_ERROR, f"ENABLE_PUSH {value}")
-        self._answer(frames.SETTINGS_ACK)
+        self.useless(len(connection.streams) // _STREAMS_PER_UNIT)
+        self.answer(frames.SETTINGS_ACK)  # first: a peer may count by its old window until it has read this
+        connection.set_initial_window(window)
         connection.on_settings()
 
     def _ping(self, flags: int, payload: bytes) -> None:
@@ -71,7 +84,7 @@ class ControlFrames:
         if flags & frames.ACK:
             self._connection.on_pong(payload)
         else:
-            self._answer(frames.frame(frames.PING, frames.ACK, 0, payload))
+            self.answer(frames.frame(frames.PING, frames.ACK, 0, payload))
 
     def _goaway(self, payload: bytes) -> None:
         if len(payload) < 8:
@@ -79,7 +92,8 @@ class ControlFrames:
         last = int.from_bytes(payload[:4], "big") & frames.MAX_STREAM_ID
         self._connection.on_goaway(last, int.from_bytes(payload[4:8], "big"))
 
-    def _answer(self, data: bytes) -> None:
+    def answer(self, data: bytes) -> None:
+        """Send a frame that the peer provoked and that no window holds back."""
         if self._connection.writable:
             self._unread_answers = 0
         else:
@@ -88,12 +102,9 @@ class ControlFrames:
                 raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "the peer asks but does not read")
         self._connection.send(data)
 
-    def useless(self) -> None:
-        """A frame that did nothing."""
-        self._useless += 1
-        if self._useless > limits.MAX_USELESS_FRAMES:
+    def useless(self, count: int = 1) -> None:
+        """That many frames that did nothing, or one that costs as many."""
+        paid = self._connection.highest_seen // 2 + int(self._clock() * 1000)
+        self._useless = max(self._useless, paid) + count
+        if self._useless > paid + limits.MAX_USELESS_FRAMES:
             raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "too many frames that carry nothing")
-
-    def useful(self) -> None:
-        """A frame that did something."""
-        self._useless = 0

@@ -5,11 +5,14 @@ call over many small buffers costs more than one over the joined bytes).
 """
 
 import asyncio
+import logging
 from typing import cast
 
 from mesh.http2 import blocks, frames, limits
 
 _make_head = frames.make_head
+
+log = logging.getLogger(__name__)
 
 
 class Outlet(asyncio.Protocol):
@@ -18,9 +21,12 @@ class Outlet(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.writable = True
-        """The socket takes what we write; while it does not, streams queue."""
+        """The socket takes what we write; while it does not, the data of its streams queues."""
         self._out: list[bytes] = []
+        self._unread = 0
+        """Bytes written although the socket does not take them: all that is not data."""
         self._first_block = True
+        self._cutoff: asyncio.TimerHandle | None = None
         self._call_soon = asyncio.get_running_loop().call_soon
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,26 +36,40 @@ class Outlet(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self.writable = False
+        if self._cutoff is not None:
+            self._cutoff.cancel()
 
     def pause_writing(self) -> None:
         self.writable = False
 
     def resume_writing(self) -> None:
-        self.writable = True
+        self.writable = self.transport is not None  # a transport that is closing resumes too
+        self._unread = 0
 
     def send(self, data: bytes) -> None:
         """Write frames; the writes of one turn of the event loop are gathered into one."""
         out = self._out
         if not out:
-            self._call_soon(self._flush)
+            self._call_soon(self.flush)
         out.append(data)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write now what has been gathered."""
         out = self._out
-        transport = self.transport
-        if transport is not None:
-            transport.write(b"".join(out))
+        if not out:
+            return
+        data = b"".join(out)
         out.clear()
+        transport = self.transport
+        if transport is None:
+            return
+        if not self.writable:
+            self._unread += len(data)
+            if self._unread > limits.MAX_UNREAD:
+                log.info("cutting %r off: it does not read what it makes us write", self)
+                transport.abort()
+                return
+        transport.write(data)
 
     def send_block(self, stream_id: int, block: bytes, end: int) -> None:
         """Send a stateless header block as HEADERS and CONTINUATION."""
@@ -62,14 +82,14 @@ class Outlet(asyncio.Protocol):
             return
         out = self._out
         if not out:
-            self._call_soon(self._flush)
+            self._call_soon(self.flush)
         out.append(_make_head(size << 8 | 1, end | 4, stream_id) + block)
 
     def close(self) -> None:
         """Send what is written, then close; a peer that does not read is cut off after `limits.CLOSE_TIMEOUT`."""
-        self._flush()
+        self.flush()
         transport, self.transport = self.transport, None
         self.writable = False
         if transport is not None:
             transport.close()
-            asyncio.get_running_loop().call_later(limits.CLOSE_TIMEOUT, transport.abort)
+            self._cutoff = asyncio.get_running_loop().call_later(limits.CLOSE_TIMEOUT, transport.abort)

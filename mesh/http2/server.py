@@ -3,15 +3,16 @@
 from typing import Final
 
 from mesh.http2 import frames, limits
-from mesh.http2.connection import Connection
 from mesh.http2.frames import ConnectionFault
+from mesh.http2.inlet import Inlet
 
 _DRAIN_PING: Final = b"vd-drain"
 
 
-class ServerConnection(Connection):
+class ServerConnection(Inlet):
     """One client's connection. Subclasses implement `on_call`."""
 
+    serves = True
     greeting = frames.settings(
         {
             frames.HEADER_TABLE_SIZE: 0,
@@ -27,17 +28,21 @@ class ServerConnection(Connection):
         self._refuse_above = frames.MAX_STREAM_ID
 
     def on_call(self, stream_id: int, block: bytes, end: int) -> None:
-        """A new stream's header block: stateless, size updates stripped."""
+        """A new stream's header block: stateless, size updates stripped.
+
+        May raise `blocks.Malformed` (the stream is reset) and `blocks.BadBlock` (the connection fails).
+        """
         raise NotImplementedError
 
     def on_stream(self, stream_id: int, block: bytes, end: int) -> None:
         if not stream_id & 1:
             raise ConnectionFault(frames.PROTOCOL_ERROR, f"a client cannot open stream {stream_id}")
         if stream_id <= self.highest_seen:
-            return  # trailers of a stream that we reset while they were under way
+            self._control.useless()  # trailers of a stream that we reset while they were under way
+            return
         self.highest_seen = stream_id
         if stream_id > self._refuse_above or len(self.streams) >= limits.MAX_STREAMS:
-            self.send(frames.rst_stream(stream_id, frames.REFUSED_STREAM))
+            self._control.answer(frames.rst_stream(stream_id, frames.REFUSED_STREAM))
             return
         self.on_call(stream_id, block, end)
 
@@ -51,7 +56,7 @@ class ServerConnection(Connection):
         self.send(frames.frame(frames.PING, 0, 0, _DRAIN_PING))
 
     def on_pong(self, payload: bytes) -> None:
-        if self.draining and payload == _DRAIN_PING:
+        if self.draining and payload == _DRAIN_PING and self._refuse_above == frames.MAX_STREAM_ID:
             self._refuse_above = self.highest_seen
             self.send(frames.goaway(self.highest_seen, frames.NO_ERROR, "shutting down"))
             self.on_forgotten()
@@ -61,4 +66,6 @@ class ServerConnection(Connection):
             self.close()
 
     def _last_peer_stream(self) -> int:
-        return self.highest_seen
+        return min(
+            self.highest_seen, self._refuse_above
+        )  # a GOAWAY never names a higher stream than one before

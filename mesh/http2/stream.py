@@ -3,29 +3,29 @@
 A relayed call is two streams that are each other's `peer`: what one receives, the other sends. Stream windows are
 end to end: we advertise the default 65 535 bytes to both sides, and for each direction keep the rule
 
-    granted to the sender  =  max(65 535, what the receiver would take beyond what is queued for it)
+    granted to the sender and queued from it  =  max(65 535, min(what the receiver would take, GRANT_LIMIT))
 
 so a slow reader slows its writer, and at most 65 535 bytes a stream are ever queued for a receiver whose own window
 is smaller. A larger window is passed on only when the sender has used half of the default (a short unary call never
-needs it), and at most `GRANT_LIMIT` at a time, so a destination that stops taking bytes cannot fill our memory.
-Both sides of the rule follow from three integers: `send_window` and `queued` of the receiver's stream and
-`recv_window` of the sender's. A window that a SETTINGS frame made negative needs no case of its own.
+needs it), and at most `GRANT_LIMIT`, so a destination that stops taking bytes cannot fill our memory. Both sides of
+the rule follow from three integers: `send_window` and `queued` of the receiver's stream and `recv_window` of the
+sender's. A window that a SETTINGS frame made negative needs no case of its own.
 """
 
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from mesh.http2 import frames
+from mesh.http2 import blocks, frames
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
 
 GRANT_LIMIT: Final = 262_144
-"""What one sender may have under way to us at most, in bytes: beyond it a window buys memory, not throughput."""
+"""What one sender may have under way to us or queued here, in bytes: beyond it a window buys memory, not throughput."""
 LOW_WATER: Final = frames.DEFAULT_WINDOW // 2
 
 _make_head = frames.make_head
-_DATA, _END_STREAM, _FRAME_LIMIT = frames.DATA, frames.END_STREAM, frames.FRAME_LIMIT
+_DATA, _FRAME_LIMIT = frames.DATA, frames.FRAME_LIMIT
 
 
 class Stream:
@@ -53,10 +53,11 @@ class Stream:
         self.peer: Stream | None = None
         self.send_window = connection.peer_initial_window
         self.recv_window = frames.DEFAULT_WINDOW
-        self.recv_end = False
+        self.recv_end: bool | None = False
+        """None: nothing has arrived, and the first thing has to be a header block."""
         self.sent_end = False
-        # What waits for a window: (payload, end, connection to credit) for DATA, (block, end) for a header block.
-        self.queue: deque[tuple[bytes, int, Connection | None] | tuple[bytes, int]] | None = None
+        # What waits: (payload, end, connection to credit) is DATA, (block, end) a header block, (code,) a reset.
+        self.queue: deque[tuple[bytes, int, Connection | None] | tuple[bytes, int] | tuple[int]] | None = None
         self.queued = 0
 
     def __repr__(self) -> str:
@@ -66,7 +67,11 @@ class Stream:
     # What the other end of our connection sent
 
     def on_headers(self, block: bytes, end: int) -> None:
-        """A header block arrived: stateless, size updates stripped."""
+        """A header block arrived: stateless, size updates stripped. May raise `blocks.Malformed` and `.BadBlock`.
+
+        What overrides this has to read every field too: what is passed on unread could break the other connection.
+        """
+        blocks.fields(block)
         peer = self.peer
         if peer is not None:
             peer.send_headers(block, end)
@@ -95,8 +100,11 @@ class Stream:
 
     def send_headers(self, block: bytes, end: int) -> None:
         """Send a header block, behind the data that is still queued."""
-        if self.queue:
-            self.queue.append((block, end))
+        queue = self.queue
+        if queue:
+            if not end:
+                raise blocks.Malformed("a header block in the middle of the message")
+            queue.append((block, end))
             return
         connection = self.connection
         connection.send_block(self.id, block, end)
@@ -112,10 +120,8 @@ class Stream:
         """
         size = len(payload)
         connection = self.connection
-        if (
-            not self.queue
-            and connection.writable
-            and ((size <= self.send_window and size <= connection.send_window) or not size)
+        if not self.queue and (
+            (size <= self.send_window and size <= connection.send_window and connection.writable) or not size
         ):
             self.send_window -= size
             connection.send_window -= size
@@ -127,57 +133,94 @@ class Stream:
                 if self.recv_end:
                     connection.forget(self)
             return
-        if self.queue is None:
-            self.queue = deque()
-        self.queue.append((payload, end, source))
-        self.queued += size
+        self._enqueue(payload, end, source)
         self.drain()
+
+    def _enqueue(self, payload: bytes, end: int, source: "Connection | None") -> None:
+        """Queue data, joined with what waits already: a thousand tiny frames would cost a hundred times their bytes."""
+        queue = self.queue
+        if queue is None:
+            queue = self.queue = deque()
+        self.queued += len(payload)
+        last = queue[-1] if queue else ()
+        if len(last) == 3 and (
+            not payload or (last[2] is source and len(last[0]) + len(payload) <= _FRAME_LIMIT)
+        ):
+            queue[-1] = (last[0] + payload, end, last[2])
+        else:
+            queue.append((payload, end, source))
 
     def drain(self) -> None:
         """Send what the windows admit by now; stay registered with the connection if that is what lacks."""
         connection = self.connection
         while self.queue:
-            if not connection.writable:
-                connection.blocked[self] = None
-                return
             item = self.queue[0]
-            if len(item) == 2:
+            if len(item) == 3:
+                payload, end, source = item
+                size = len(payload)
+                room = min(size, self.send_window, connection.send_window)
+                if room <= 0 or not connection.writable:
+                    if self.send_window > 0:
+                        connection.blocked[self] = None
+                    return
+                if room < size:
+                    self.queue[0] = (payload[room:], end, source)
+                    payload, end = payload[:room], 0
+                else:
+                    self.queue.popleft()
+                self.queued -= room
+                self.send_window -= room
+                connection.send_window -= room
+                connection.send(_make_head(room << 8 | _DATA, end, self.id) + payload)
+                if source is not None:
+                    source.credit(room)
+                if end:
+                    self.sent_end = True
+                elif connection.blocked and self.queue and len(self.queue[0]) == 3:
+                    connection.blocked[self] = None  # others wait too: one frame each, in turn
+                    return
+            elif len(item) == 2:
                 self.queue.popleft()
                 connection.send_block(self.id, item[0], item[1])
                 self.sent_end = bool(item[1])
-                continue
-            payload, end, source = item
-            size = len(payload)
-            room = min(size, max(self.send_window, 0), max(connection.send_window, 0))
-            if size and not room:
-                if self.send_window > 0:
-                    connection.blocked[self] = None
-                return
-            if room < size:
-                self.queue[0] = (payload[room:], end, source)
-                payload, end = payload[:room], 0
             else:
-                self.queue.popleft()
-            self.queued -= room
-            self.send_window -= room
-            connection.send_window -= room
-            connection.send(_make_head(room << 8 | _DATA, end, self.id) + payload)
-            if source is not None:
-                source.credit(room)
-            if end:
-                self.sent_end = True
-            elif connection.blocked and self.queue and len(self.queue[0]) == 3:
-                connection.blocked[self] = None  # others wait for the same window: one frame each, in turn
+                self.queue = None
+                self.send_reset(item[0])
                 return
         if self.sent_end and self.recv_end:
             connection.forget(self)
 
     def send_reset(self, code: int) -> None:
-        """Give the stream up towards the other end; nothing happens if it has left its connection."""
+        """Give the stream up towards the other end; nothing happens if it has left its connection.
+
+        NO_ERROR is how a complete response stops a request (RFC 9113, 8.1): what is queued of it is sent first.
+        """
         connection = self.connection
-        if connection.streams.get(self.id) is self:
-            connection.send(frames.rst_stream(self.id, code))
-            connection.forget(self)
+        if connection.streams.get(self.id) is not self:
+            return
+        queue = self.queue
+        if queue and code == frames.NO_ERROR:
+            last = queue[-1]
+            if len(last) == 1:
+                return
+            if last[1]:
+                if not self.recv_end:
+                    queue.append((code,))
+                    self.recv_end = True
+                return
+        connection.send(frames.rst_stream(self.id, code))
+        connection.forget(self)
+
+    @property
+    def leaving(self) -> bool:
+        """It is reset once its queue has been sent; what still arrives is dropped."""
+        queue = self.queue
+        return queue is not None and bool(queue) and len(queue[-1]) == 1
+
+    def settle(self) -> None:
+        """The other end has finished after all: no need to reset."""
+        if self.queue is not None and self.leaving:
+            self.queue.pop()
 
     # Windows
 
@@ -197,8 +240,8 @@ class Stream:
             return
         if peer.queued and (not peer.connection.writable or peer.connection.send_window <= 0):
             return  # the destination is stuck as a whole: `drain` comes back here when it is not
-        room = peer.send_window - peer.queued
-        room = (room if room < GRANT_LIMIT else GRANT_LIMIT) - self.recv_window
+        room = peer.send_window
+        room = (room if room < GRANT_LIMIT else GRANT_LIMIT) - peer.queued - self.recv_window
         if room > 0:
             self.recv_window += room
             self.connection.send(frames.window_update(self.id, room))

@@ -11,7 +11,7 @@ from rich.text import Text
 from mesh.traffic import Share
 from rollout.history import Revision, twins
 from rollout.view import paint
-from rollout.view.document import problems_json
+from rollout.view.document import problem_lines, problems_json
 
 
 def as_data(history: Sequence[Revision], current: int) -> list[dict[str, Any]]:
@@ -42,7 +42,8 @@ def show(history: Sequence[Revision], current: int, *, limit: int) -> Iterator[R
         table.add_column(title, no_wrap=True)
     table.add_column("note", ratio=1)
     table.add_column("seen by", overflow="fold")
-    for each in list(reversed(history))[:limit]:
+    shown = list(reversed(history))[:limit]
+    for each in shown:
         table.add_row(
             Text(f"{each.number}{' ◀' if each.number == current else ''}", style="bold"),
             _when(each.at),
@@ -53,6 +54,10 @@ def show(history: Sequence[Revision], current: int, *, limit: int) -> Iterator[R
             Text(each.sidecar, style="dim"),
         )
     yield table
+    for each in shown:
+        if each.problems:
+            yield Text(f"\nRevision {each.number} was refused:", style="red")
+            yield problem_lines(each.problems)
     if len(history) > limit:
         yield Text(f"… and {len(history) - limit} older; --limit shows more", style="dim")
 
@@ -71,7 +76,5 @@ def _shadow(revision: Revision) -> Text:
 
 
 def _note(revision: Revision, twin: int | None) -> Text:
-    if revision.problems:
-        return Text("\n".join(f"{each.path}: {each.rule}" for each in revision.problems), style="red")
     again = f"as {twin} " if twin else ""
     return Text.assemble((again, "dim"), (revision.note, "italic"))

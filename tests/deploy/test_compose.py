@@ -108,8 +108,11 @@ def test_the_sidecars_health_is_asked_on_its_admin_port() -> None:
     assert asked == [(SPLITTER.settings["admin"], "readyz")]
 
 
-def test_the_sidecar_has_time_to_drain() -> None:
-    assert int(SPLITTER.spec["stop_grace_period"].removesuffix("s")) > SPLITTER.settings["drain"]
+@pytest.mark.parametrize("service", [*MODEL_SERVERS, SPLITTER], ids=lambda service: service.name)
+def test_whoever_serves_has_time_to_drain(service: Service) -> None:
+    """Docker kills after the grace period."""
+    needed = service.settings["drain"] + service.settings.get("linger", 0)
+    assert int(service.spec["stop_grace_period"].removesuffix("s")) > needed
 
 
 def test_what_has_to_survive_is_on_a_volume() -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from playwright.async_api import Page, async_playwright
 
 from mesh import contract
 from mesh.consul import Consul
+from tests.conftest import TEMPORARY
 from tests.e2e.backends.scripted import SERVICE
 from tests.e2e.harness import Mesh, needs
 
@@ -29,12 +31,20 @@ FLAGS: Final = (
 
 
 @pytest.fixture
-async def page(tmp_path: Path) -> AsyncIterator[Page]:
+def short_folder() -> Iterator[Path]:
+    """For the socket that Chromium makes: its path may have 107 bytes, 45 of them Chromium's own."""
+    inside = len(str(TEMPORARY)) <= 50
+    with tempfile.TemporaryDirectory(prefix="ui-", dir=TEMPORARY if inside else "/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+async def page(tmp_path: Path, short_folder: Path) -> AsyncIterator[Page]:
     """A page of a headless Chromium whose profile, cache and home end with the test."""
     chromium = needs.command("chromium", package="chromium", also=["chromium-browser", "google-chrome"])
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, env={"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+            executable_path=chromium, args=FLAGS, env={"HOME": str(tmp_path), "TMPDIR": str(short_folder)}
         )
         try:
             page = await browser.new_page()
