@@ -20,6 +20,7 @@ from splitter.metrics import SplitterCollector
 from splitter.observer import Observer
 from splitter.record import Recorder
 from splitter.settings import Settings
+from splitter.spans import SpanEncoder
 from splitter.switch import ClientConnection, Switch
 from splitter.table import build
 from splitter.tracing import NoTracer, Tracer
@@ -156,6 +157,5 @@ def _tracer(settings: Settings) -> Tracer | NoTracer:
     if sink is None:
         return NoTracer()
     resource = telemetry.resource_for("splitter", {"service.instance.id": settings.sidecar})
-    return Tracer(
-        service=settings.service, sink=sink, sampler=telemetry.sampler_from_env(), resource=resource
-    )
+    encoder = SpanEncoder(service=settings.service, resource=resource)
+    return Tracer(encoder=encoder, sink=sink, sampler=telemetry.sampler_from_env())

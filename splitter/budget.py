@@ -3,12 +3,13 @@
 Without it, an upstream that fails everything would get twice the load for it.
 """
 
+from math import expm1
 from typing import Final
 
 RATIO: Final = 0.2
 PER_SECOND: Final = 10.0
-SAVED: Final = 100.0
-"""What may be saved up beyond the last calls' share: ten quiet seconds."""
+MEMORY: Final = 10.0
+"""Seconds: what is earned and not used fades with this time constant, so a burst may use what ten seconds earn."""
 
 
 class RetryBudget:
@@ -17,16 +18,21 @@ class RetryBudget:
     __slots__ = ("_calls", "_then", "tokens")
 
     def __init__(self, *, now: float) -> None:
-        self.tokens = SAVED
+        self.tokens = PER_SECOND * MEMORY
         self._calls = 0
         self._then = now
 
     def take(self, *, now: float, calls: int) -> bool:
         """Whether one more call may be sent again."""
-        share = RATIO * (calls - self._calls)
-        earned = share + PER_SECOND * (now - self._then)
+        seconds, share = now - self._then, RATIO * (calls - self._calls)
         self._then, self._calls = now, calls
-        self.tokens = min(self.tokens + earned, SAVED + share)
+        if (
+            seconds > 0
+        ):  # the calls came evenly, for all we know; what the first of them earned has faded since
+            faded = -expm1(-seconds / MEMORY)
+            self.tokens += share * (faded * MEMORY / seconds) + faded * (PER_SECOND * MEMORY - self.tokens)
+        else:
+            self.tokens += share
         if self.tokens < 1.0:
             return False
         self.tokens -= 1.0

@@ -192,6 +192,8 @@ class Control:
             shadow_pools=self.shadow_endpoints.available(),
             previous=self.switch.table,
         )
+        self.endpoints.let_go()
+        self.shadow_endpoints.let_go()
         counts = self.endpoints.counts()
         for color in sorted(named | {mirror.color for mirror in traffic.mirror}):
             if color not in counts:

@@ -31,6 +31,7 @@ class Endpoints:
         self._remembered: dict[str, float] = {}
         self._confirmed: set[str] = set()
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
+        self._leaving: list[Pool] = []
         self._group = group
         self._on_change = on_change
 
@@ -57,7 +58,7 @@ class Endpoints:
         self.instances = answered
 
     def want(self, colors: Collection[str]) -> None:
-        """Have a pool for each endpoint of these colours, and for no other."""
+        """Have a pool for each endpoint of these colours, and for no other (those are left to `let_go`)."""
         self._forget_dead()
         wanted = {
             Endpoint(color, instance.address, instance.port)
@@ -67,10 +68,16 @@ class Endpoints:
         }
         for endpoint in self.pools.keys() - wanted:
             self._tasks.pop(endpoint).cancel()
-            self.pools.pop(endpoint).retire()
+            self._leaving.append(self.pools.pop(endpoint))
         for endpoint in wanted - self.pools.keys():
             pool = self.pools[endpoint] = Pool(endpoint, on_change=self._on_change)
             self._tasks[endpoint] = self._group.create_task(pool.run(), name=f"connect {endpoint}")
+
+    def let_go(self) -> None:
+        """Retire what is wanted no more; once a table without it is published, where its waiting calls may go."""
+        leaving, self._leaving = self._leaving, []
+        for pool in leaving:
+            pool.retire()
 
     def _forget_dead(self) -> None:
         """What Consul does not list and what refuses connections is gone; if it comes back, it registers again."""

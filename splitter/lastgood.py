@@ -2,12 +2,12 @@
 
 import json
 import logging
-import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mesh.consul import Instance
+from mesh.traffic import Invalid, parse
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +38,22 @@ class LastGood:
             "revision": revision,
             "instances": [asdict(instance) for instance in instances],
         }
+        temporary = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, suffix=".tmp") as file:
+                temporary = Path(file.name)
                 json.dump(content, file)
-            os.replace(file.name, self.path)
+            temporary.replace(self.path)
         except OSError as error:
             log.warning("cannot keep the last good document in %s: %s", self.path, error)
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
         else:
             self._written = saved
 
     def load(self) -> Saved | None:
-        """What was saved, or None if there is nothing that can be read."""
+        """What was saved, or None if there is nothing that can be read and whose document is good."""
         if self.path is None or not self.path.exists():
             return None
         try:
@@ -58,7 +62,10 @@ class LastGood:
             instances = tuple(
                 Instance(**{**each, "tags": tuple(each["tags"])}) for each in content["instances"]
             )
-            return Saved(None if document is None else document.encode(), int(content["revision"]), instances)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            raw = None if document is None else str.encode(document)
+            if raw is not None:
+                parse(raw)
+            return Saved(raw, int(content["revision"]), instances)
+        except (OSError, ValueError, KeyError, TypeError, Invalid) as error:
             log.warning("cannot read the last good document in %s: %s", self.path, error)
             return None

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from mesh import contract
 from splitter.picker import NO_BUCKET
-from splitter.tracing import CLIENT, SERVER, Context, NoTracer, SpanKey, Tracer
+from splitter.spans import CLIENT, SERVER, SpanKey
+from splitter.tracing import Context, NoTracer, Tracer
 
 if TYPE_CHECKING:
     from splitter.call import Call

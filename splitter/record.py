@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mesh import contract
-from mesh.consul import Consul, ConsulError
+from mesh.consul import Consul, ConsulError, SessionLostError
 from splitter.control import Seen
 
 SESSION_TTL: Final = 15.0
@@ -21,8 +21,10 @@ SESSION_TTL: Final = 15.0
 RETRY: Final = 1.0
 HISTORY_LIMIT: Final = 200
 """Entries kept; the oldest go."""
+VALUE_LIMIT: Final = 500_000
+"""Bytes of an entry; Consul refuses values above 512 KiB."""
 TEXT_LIMIT: Final = 65_536
-"""Bytes kept of a document that is not JSON; Consul refuses values above 512 KiB."""
+"""Bytes kept of a document that is not JSON, or too long."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,8 @@ class Recorder:
                     await self._write_history()
                 except ConsulError as error:
                     log.warning("%s", error)
-                    self._session = None
+                    if isinstance(error, SessionLostError):
+                        self._session = None
                     await asyncio.sleep(RETRY)
                     self._news.set()
                 except Exception:  # a bug here must not end the data path
@@ -84,13 +87,12 @@ class Recorder:
         key = contract.status_prefix(self._service) + self._sidecar
         value = json.dumps({"sidecar": self._sidecar, **self._status()}).encode()
         if not await self._consul.put(key, value, acquire=self._session):
-            self._session = None
             raise ConsulError(f"the status key {key} is held by another session")
 
     async def _write_history(self) -> None:
         while self._seen:
             seen = self._seen[0]
-            value = json.dumps(entry(seen, sidecar=self._sidecar, at=time.time())).encode()
+            value = encoded(seen, sidecar=self._sidecar, at=time.time())
             if await self._consul.put(contract.history_key(self._service, seen.revision), value, cas=0):
                 await self._forget_oldest()
             self._seen.popleft()
@@ -112,19 +114,29 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
+def encoded(seen: Seen, *, sidecar: str, at: float) -> bytes:
+    """The value of a history key; a document that would not fit beside its problems is cut to a text."""
+    whole = entry(seen, sidecar=sidecar, at=at)
+    value = json.dumps(whole, separators=(",", ":")).encode()
+    if len(value) > VALUE_LIMIT:
+        whole |= {"document": seen.raw[:TEXT_LIMIT].decode(errors="replace"), "note": ""}
+        value = json.dumps(whole).encode()
+    return value
+
+
 def entry(seen: Seen, *, sidecar: str, at: float) -> dict[str, Any]:
     """A history entry; the document as JSON where it is JSON, as text where it is not."""
     try:
         document: Any = json.loads(seen.raw, parse_constant=_refuse)
     except (ValueError, RecursionError):
         document = seen.raw[:TEXT_LIMIT].decode(errors="replace")
-    note = document.get("note", "") if isinstance(document, dict) else ""
+    note = document.get("note") if isinstance(document, dict) else None
     return {
         "revision": seen.revision,
         "at": at,
         "applied": not seen.refused,
         "problems": [{"path": each.path, "value": each.value, "rule": each.rule} for each in seen.refused],
         "document": document,
-        "note": note,
+        "note": note if isinstance(note, str) else "",
         "sidecar": sidecar,
     }

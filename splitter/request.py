@@ -49,12 +49,14 @@ class Request:
         return twin
 
     def take(self, found: list[Field], key_name: bytes | None) -> None:
-        """Read these fields too; the first of several with one name counts."""
+        """Read these fields too; the first of several keys counts, and the last of the others."""
         for field in found:
             name = field[0]
             if name == key_name:
                 if self.key is None:
                     self.key = field[1]
+                if name == _TRACEPARENT:
+                    self.traceparent = field
             elif name == _TRACEPARENT:
                 self.traceparent = field
             elif name == _TIMEOUT:
@@ -124,10 +126,13 @@ class RequestReader:
 
 
 def is_sampled(traceparent: bytes) -> bool | None:
-    """The sampled flag of a W3C traceparent; None if the value is not a valid one (Trace Context, 3.2)."""
-    if len(traceparent) != 55 or traceparent[2] != 45 or traceparent[35] != 45 or traceparent[52] != 45:
+    """The sampled flag of a W3C traceparent; None if the value is not a valid one (Trace Context, 3.2 and 4.3)."""
+    size = len(traceparent)
+    if size != 55 and (size < 55 or traceparent[55] != 45 or traceparent[:2] == b"00"):
+        return None  # only a version to come may say more
+    if traceparent[2] != 45 or traceparent[35] != 45 or traceparent[52] != 45:
         return None
-    digits = traceparent[:2] + traceparent[3:35] + traceparent[36:52] + traceparent[53:]
+    digits = traceparent[:2] + traceparent[3:35] + traceparent[36:52] + traceparent[53:55]
     if not _HEX.issuperset(digits) or traceparent[:2] == b"ff":
         return None
     if traceparent[3:35] == b"0" * 32 or traceparent[36:52] == b"0" * 16:

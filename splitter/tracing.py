@@ -1,8 +1,8 @@
-"""Spans of calls, cheaply: decided and numbered on the hot path, built and encoded off it.
+"""Tracing of calls, cheaply: decided and numbered on the hot path, encoded off it, exported by a thread.
 
-The data path appends a tuple per span; batches of tuples become OTLP `Span` messages by filling ids and times into
-a serialised template (protobuf merges concatenated messages), 1 µs a span where the SDK's `start_span` and encoder
-take 95. What is rare stays with the SDK: resource, sampler, exporter and their `OTEL_*` settings (`mesh.telemetry`).
+The data path appends a tuple per span; `splitter.spans` turns slices of them into bytes on the event loop, and a
+thread gives those to the exporter. What is rare stays with the SDK: resource, sampler, exporter and their `OTEL_*`
+settings (`mesh.telemetry`).
 """
 
 import asyncio
@@ -12,52 +12,26 @@ import random
 import threading
 from collections import deque
 from time import perf_counter_ns, time_ns
-from typing import Final, NamedTuple
+from typing import Final
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
-from opentelemetry.proto.trace.v1.trace_pb2 import Status as StatusMessage
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.trace import NonRecordingSpan as RemoteSpan
 from opentelemetry.trace import SpanContext, TraceFlags, set_span_in_context
 
-from mesh import contract
 from mesh.http2.blocks import literal
 from mesh.telemetry import SpanSink
-from splitter.picker import NO_BUCKET
 from splitter.request import is_sampled
+from splitter.spans import Ended, SpanEncoder, SpanKey
 
-SERVER: Final = SpanMessage.SPAN_KIND_SERVER
-CLIENT: Final = SpanMessage.SPAN_KIND_CLIENT
 MAX_WAITING: Final = 65_536
 """Spans that wait for encoding; beyond it the oldest are lost and counted."""
 SLICE: Final = 64
 """Spans encoded in one go on the event loop: about 0.2 ms."""
 FLUSH_EVERY: Final = 0.2
-_TEMPLATES: Final = 4_096
-# Server statuses that are the server's fault (OpenTelemetry semantic conventions for gRPC)
-_SERVER_ERRORS: Final = frozenset(
-    ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
-)
+MAX_BATCHES: Final = 1_024
+"""Encoded slices that wait for the exporter; while its collector is away, later spans are lost and counted."""
 
 log = logging.getLogger(__name__)
-
-
-class SpanKey(NamedTuple):
-    """Everything that spans have in common; one template each."""
-
-    kind: int
-    name: str
-    path: str
-    color: str
-    role: str
-    reason: str
-    revision: int
-    address: str
-    port: int
-    status: str
 
 
 class Context:
@@ -83,16 +57,18 @@ class Tracer:
 
     enabled = True
 
-    def __init__(self, *, service: str, sink: SpanSink, sampler: Sampler, resource: Resource) -> None:
-        self.waiting: deque[tuple[SpanKey, bytes, bytes, bytes, int, int, int]] = deque()
+    def __init__(self, *, encoder: SpanEncoder, sink: SpanSink, sampler: Sampler) -> None:
+        self.waiting: deque[Ended] = deque()
         self.lost = 0
-        self._service = service
+        """Spans that were dropped because too many waited."""
         self._sampler = sampler
-        self._roots = {"AlwaysOnSampler": True, "AlwaysOffSampler": False}.get(_root_name(sampler))
-        self._follows_parent = type(sampler).__name__ == "ParentBased"
+        description = sampler.get_description()
+        self._follows_parent = description.startswith("ParentBased{")
+        root = description.removeprefix("ParentBased{root:").partition(",")[0]
+        self._roots = {"AlwaysOnSampler": True, "AlwaysOffSampler": False}.get(root)
+        """What the sampler says of every call without a parent; None: it has to be asked."""
+        self._encoder = encoder
         self._sink = sink
-        self._templates: dict[SpanKey, bytes] = {}
-        self._head = _request_head(resource)
         self._batches: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._export, name="span export", daemon=True)
         self._thread.start()
@@ -134,7 +110,7 @@ class Tracer:
         if len(self.waiting) >= MAX_WAITING:
             self.waiting.popleft()
             self.lost += 1
-        self.waiting.append((key, trace.trace_id, span_id, parent_id, start, end, bucket))
+        self.waiting.append(Ended(key, trace.trace_id, span_id, parent_id, start, end, bucket))
 
     async def run(self) -> None:
         """Encode what has ended, a slice at a time; until cancelled."""
@@ -146,50 +122,12 @@ class Tracer:
 
     def encode(self) -> None:
         """Turn the oldest spans into one batch for the exporter."""
-        offset = time_ns() - perf_counter_ns()
-        spans = bytearray()
-        for _ in range(min(SLICE, len(self.waiting))):
-            key, trace_id, span_id, parent_id, start, end, bucket = self.waiting.popleft()
-            template = self._templates.get(key) or self._template(key)
-            parts = [template, b"\x0a\x10", bytes.fromhex(trace_id.decode()), b"\x12\x08"]
-            parts.append(bytes.fromhex(span_id.decode()))
-            if parent_id:
-                parts += (b"\x22\x08", bytes.fromhex(parent_id.decode()))
-            parts += (
-                b"\x39",
-                (start + offset).to_bytes(8, "little"),
-                b"\x41",
-                (end + offset).to_bytes(8, "little"),
-            )
-            if bucket != NO_BUCKET:
-                parts.append(_field(9, _attribute(contract.ATTR_BUCKET, bucket)))
-            spans += _field(2, b"".join(parts))
-        self._batches.put(bytes(spans))
-
-    def _template(self, key: SpanKey) -> bytes:
-        span = SpanMessage(name=key.name, kind=key.kind, flags=0x101)  # type: ignore[arg-type]
-        pairs: list[tuple[str, str | int]] = [
-            (contract.ATTR_RPC_SYSTEM, "grpc"),
-            (contract.ATTR_RPC_METHOD, key.path.lstrip("/")),
-            (contract.ATTR_RPC_STATUS, key.status),
-            (contract.ATTR_SERVICE, self._service),
-            (contract.ATTR_COLOR, key.color),
-            (contract.ATTR_REVISION, key.revision),
-        ]
-        if key.role:
-            pairs.append((contract.ATTR_ROLE, key.role))
-        if key.reason:
-            pairs.append((contract.ATTR_REASON, key.reason))
-        if key.address:
-            pairs += ((contract.ATTR_SERVER_ADDRESS, key.address), (contract.ATTR_SERVER_PORT, key.port))
-        if key.status in _SERVER_ERRORS or (key.kind == CLIENT and key.status != "OK"):
-            pairs.append(("error.type", key.status))
-            span.status.code = StatusMessage.STATUS_CODE_ERROR
-        template = span.SerializeToString() + b"".join(_field(9, _attribute(*pair)) for pair in pairs)
-        if len(self._templates) >= _TEMPLATES:
-            self._templates.clear()
-        self._templates[key] = template
-        return template
+        waiting = self.waiting
+        ended = [waiting.popleft() for _ in range(min(SLICE, len(waiting)))]
+        if self._batches.qsize() >= MAX_BATCHES:
+            self.lost += len(ended)
+        else:
+            self._batches.put(self._encoder.encode(ended, offset=time_ns() - perf_counter_ns()))
 
     def _export(self) -> None:
         """The exporter's thread: one request per round, whatever has come together."""
@@ -202,10 +140,8 @@ class Tracer:
             spans = b"".join(batch for batch in batches if batch)
             if not spans:
                 continue
-            scope = _field(1, _field(1, b"verdigris"))
-            resource_spans = self._head + _field(2, scope + spans)
             try:
-                self._sink.export(ExportTraceServiceRequest.FromString(_field(1, resource_spans)))
+                self._sink.export(self._encoder.request(spans))
             except Exception:
                 log.exception("spans could not be exported")
         self._sink.shutdown()
@@ -251,27 +187,3 @@ def _root_name(sampler: Sampler) -> str:
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
     return {id(ALWAYS_ON): "AlwaysOnSampler", id(ALWAYS_OFF): "AlwaysOffSampler"}.get(id(root), "")
-
-
-def _request_head(resource: Resource) -> bytes:
-    attributes = b"".join(
-        _field(1, _attribute(name, value))
-        for name, value in resource.attributes.items()
-        if isinstance(value, str | int)
-    )
-    return _field(1, attributes)
-
-
-def _attribute(name: str, value: str | int) -> bytes:
-    any_value = AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
-    return KeyValue(key=name, value=any_value).SerializeToString()
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    size, head = len(payload), bytearray((number << 3 | 2,))
-    while size > 127:
-        head.append(size & 127 | 128)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + payload

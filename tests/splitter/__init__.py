@@ -1,0 +1,1 @@
+"""The sidecar's promises; `rig` and `wire` are what the tests are told in."""

@@ -1,0 +1,321 @@
+"""What `splitter.call` promises of one call: it passes as it is, in both directions, however either side ends it."""
+
+from mesh.http2 import frames
+from tests.splitter.rig import SAFE, UNSAFE, Client, Pair, pair
+from tests.splitter.wire import WIDE
+
+CANCEL, NO_ERROR, INTERNAL = frames.CANCEL, frames.NO_ERROR, frames.INTERNAL_ERROR
+UNAVAILABLE = 14
+
+
+class TestTheWayThere:
+    async def test_the_endpoint_sees_the_request_as_the_client_wrote_it(self) -> None:
+        async with pair() as at:
+            at.client.call(SAFE, (b"x-user-id", b"7"), (b"x-bin", b"AP8"), (b"grpc-timeout", b"1S"))
+            request = await (await at.blue.request()).end()
+            assert request.blocks == [
+                [
+                    (b":method", b"POST"),
+                    (b":scheme", b"http"),
+                    (b":path", SAFE),
+                    (b":authority", b"recommender"),
+                    (b"content-type", b"application/grpc"),
+                    (b"te", b"trailers"),
+                    (b"x-user-id", b"7"),
+                    (b"x-bin", b"AP8"),
+                    (b"grpc-timeout", b"1S"),
+                ]
+            ]
+            assert request.data == b"question"
+
+    async def test_each_part_of_a_request_is_passed_on_when_it_comes(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=b"one", end=False)
+            request = await at.blue.request()
+            await request.until(lambda each: each.data == b"one" and not each.ended)
+            call.send(b"two")
+            await request.until(lambda each: each.data == b"onetwo" and not each.ended)
+            call.send(end=True)
+            await request.end()
+
+    async def test_trailers_of_a_request_are_passed_on(self) -> None:
+        async with pair() as at:
+            call = at.client.call(end=False)
+            call.headers((b"x-checksum", b"1"), end=True)
+            request = await (await at.blue.request()).end()
+            assert request.blocks[1:] == [[(b"x-checksum", b"1")]]
+
+    async def test_a_call_that_has_to_wait_for_a_connection_loses_nothing(self) -> None:
+        async with pair() as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}})
+            peer = await red.connection()
+            call = at.client.call(body=b"a" * 40_000, end=False)
+            await at.client.sync()
+            assert await red.quiet(), "a connection is used before it has acknowledged our SETTINGS"
+            peer.acknowledge()
+            request = await red.request()
+            await request.until(lambda each: len(each.data) == 40_000 and not each.ended)
+            await call.until(lambda each: each.granted)  # the endpoint's window is passed on only now
+            call.send(b"b" * 20_000, end=True)
+            await request.end()
+            assert request.data == b"a" * 40_000 + b"b" * 20_000
+            request.answer()
+            assert (await call.end()).status == 0
+
+
+class TestTheWayBack:
+    async def test_the_answer_says_which_color_gave_it_and_else_nothing_new(self) -> None:
+        async with pair() as at:
+            call = at.client.call()
+            request = await at.blue.request()
+            request.headers((b":status", b"200"), (b"content-type", b"application/grpc"), (b"x-own", b"1"))
+            request.send(b"answer")
+            request.headers((b"grpc-status", b"3"), (b"grpc-status-details-bin", b"CAM"), end=True)
+            await call.end()
+            assert call.blocks == [
+                [
+                    (b":status", b"200"),
+                    (b"content-type", b"application/grpc"),
+                    (b"x-own", b"1"),
+                    (b"x-verdigris-color", b"blue"),
+                ],
+                [(b"grpc-status", b"3"), (b"grpc-status-details-bin", b"CAM")],
+            ]
+            assert call.data == b"answer"
+            assert at.rig.counted() == {("blue", "split", "INVALID_ARGUMENT"): 1}
+
+    async def test_an_answer_of_trailers_alone_says_its_color_too(self) -> None:
+        async with pair() as at:
+            call = at.client.call()
+            (await at.blue.request()).refuse(5, b"no such model")
+            await call.end()
+            assert call.fields[b"x-verdigris-color"] == b"blue"
+            assert (call.status, call.message, len(call.blocks)) == (5, "no such model", 1)
+
+    async def test_interim_answers_pass_untouched_and_the_real_one_says_its_color_once(self) -> None:
+        async with pair() as at:
+            call = at.client.call()
+            request = await at.blue.request()
+            request.headers((b":status", b"103"), (b"link", b"</a>"))
+            request.headers((b":status", b"100"))
+            request.answer()
+            await call.end()
+            assert call.blocks[0] == [(b":status", b"103"), (b"link", b"</a>")]
+            assert call.blocks[1] == [(b":status", b"100")]
+            assert call.blocks[2][-1] == (b"x-verdigris-color", b"blue")
+            assert call.blocks[3] == [(b"grpc-status", b"0")]
+
+    async def test_an_answer_without_trailers_is_passed_on_and_counted(self) -> None:
+        """Not gRPC, but HTTP/2: the client decides what it means."""
+        async with pair() as at:
+            call = at.client.call()
+            request = await at.blue.request()
+            request.headers((b":status", b"200"))
+            request.send(b"page", end=True)
+            await call.end()
+            assert (call.data, call.reset) == (b"page", None)
+            await at.client.sync()
+            assert at.rig.counted() == {("blue", "split", "UNKNOWN"): 1}
+            assert at.rig.switch.in_flight == 0
+
+    async def test_a_status_nobody_knows_is_counted_as_unknown(self) -> None:
+        async with pair() as at:
+            for status in (b"99", b"-1", b"", b"1" * 40):
+                call = at.client.call()
+                (await at.blue.request()).headers((b":status", b"200"), (b"grpc-status", status), end=True)
+                await call.end()
+                assert call.trailers[b"grpc-status"] == status
+            assert at.rig.counted() == {("blue", "split", "UNKNOWN"): 4}
+
+
+class TestEarlyAnswers:
+    """The endpoint answers before the client has said everything."""
+
+    async def test_the_client_has_the_whole_answer_and_is_told_to_stop(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=b"part", end=False)
+            request = await at.blue.request()
+            request.answer(b"enough", status=8)
+            request.cancel(NO_ERROR)
+            await call.until(lambda each: each.ended and each.reset == NO_ERROR)
+            assert (call.data, call.status) == (b"enough", 8)
+            call.send(b"too late", end=True)
+            await at.client.sync()
+            assert await at.blue.quiet()
+            assert request.data == b"part"
+            assert at.rig.counted() == {("blue", "split", "RESOURCE_EXHAUSTED"): 1}
+
+    async def test_without_a_reset_the_client_may_go_on_until_it_has_finished(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=b"part", end=False)
+            request = await at.blue.request()
+            request.answer()
+            await call.end()
+            call.send(b" and more", end=True)
+            await request.until(lambda each: each.data == b"part and more" and each.ended)
+            await at.client.sync()
+            assert at.rig.switch.in_flight == 0
+
+    async def test_a_reset_behind_the_answer_cuts_nothing_off_for_a_slow_client(self) -> None:
+        """gRPC servers end early with trailers and RST_STREAM(NO_ERROR); the client's window may be closed then."""
+        async with pair() as at:
+            slow = await at.rig.client(settings={frames.INITIAL_WINDOW_SIZE: 10})
+            call = slow.call(body=b"part", end=False)
+            request = await at.blue.request()
+            request.answer(b"x" * 5_000)
+            request.cancel(NO_ERROR)
+            await request.peer.sync()
+            slow.say(frames.window_update(call.id, 10_000))
+            await call.end()
+            assert (call.data, call.status) == (b"x" * 5_000, 0)
+
+    async def test_a_connection_lost_behind_the_answer_cuts_nothing_off_for_a_slow_client(self) -> None:
+        async with pair() as at:
+            slow = await at.rig.client(settings={frames.INITIAL_WINDOW_SIZE: 10})
+            call = slow.call(body=b"part", end=False)
+            request = await at.blue.request()
+            request.answer(b"x" * 5_000)
+            await request.peer.sync()
+            request.peer.cut()
+            await at.blue.connection(2)
+            call.send(b"nobody reads this")
+            slow.say(frames.window_update(call.id, 10_000))
+            await call.end()
+            assert (call.data, call.status) == (b"x" * 5_000, 0)
+            assert at.rig.counted() == {("blue", "split", "OK"): 1}
+
+
+class TestCancelling:
+    async def test_a_cancel_of_the_client_reaches_the_endpoint_with_its_code(self) -> None:
+        async with pair() as at:
+            for code in (CANCEL, INTERNAL):
+                call = at.client.call(end=False)
+                request = await at.blue.request()
+                call.cancel(code)
+                assert (await request.end()).reset == code
+            assert at.rig.counted() == {("blue", "split", "CANCELLED"): 2}
+
+    async def test_a_client_that_is_gone_has_cancelled_its_calls(self) -> None:
+        async with pair() as at:
+            other = await at.rig.client()
+            other.call(end=False)
+            other.call(end=True)
+            requests = [await at.blue.request(), await at.blue.request()]
+            other.cut()
+            for request in requests:
+                await request.until(lambda each: each.reset == CANCEL)
+            assert at.rig.switch.in_flight == 0
+
+    async def test_a_call_cancelled_while_it_waits_for_a_connection_never_reaches_the_endpoint(self) -> None:
+        async with pair() as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}})
+            peer = await red.connection()
+            at.client.call(SAFE, (b"x-number", b"1")).cancel()
+            at.client.call(SAFE, (b"x-number", b"2"))
+            await at.client.sync()
+            peer.acknowledge()
+            assert (await red.request()).fields[b"x-number"] == b"2"
+            assert await red.quiet()
+
+    async def test_an_endpoint_s_reset_reaches_the_client_with_its_code_and_is_counted(self) -> None:
+        async with pair() as at:
+            for code, status in ((CANCEL, "CANCELLED"), (INTERNAL, "INTERNAL"), (0xB, "RESOURCE_EXHAUSTED")):
+                call = at.client.call()
+                (await at.blue.request()).cancel(code)
+                assert (await call.end()).reset == code
+                assert at.rig.counted()["blue", "split", status] == 1
+
+
+class TestALostEndpoint:
+    async def test_after_its_headers_the_client_gets_trailers_that_say_unavailable(self) -> None:
+        async with pair() as at:
+            call = at.client.call(end=False)
+            request = await at.blue.request()
+            request.headers((b":status", b"200"))
+            request.send(b"half")
+            await call.until(lambda each: each.data == b"half")
+            request.peer.cut()
+            await call.until(lambda each: each.ended and each.reset == NO_ERROR)
+            assert (call.data, call.status, len(call.blocks)) == (b"half", UNAVAILABLE, 2)
+            assert call.message == f"the connection to blue 127.0.0.1:{at.blue.port} was lost"
+            assert at.rig.counted() == {("blue", "split", "UNAVAILABLE"): 1}
+
+    async def test_before_its_headers_a_method_that_is_not_safe_gets_unavailable_as_its_whole_answer(
+        self,
+    ) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            (await at.blue.request()).peer.cut()
+            await call.end()
+            assert (call.status, call.fields[b":status"]) == (UNAVAILABLE, b"200")
+            assert await at.green.quiet()
+
+    async def test_what_a_client_still_sends_to_it_never_uses_up_the_client_s_connection(self) -> None:
+        """The trailers wait behind data that the client does not take, so its stream stays open."""
+        async with pair() as at:
+            slow = await at.rig.client(settings={frames.INITIAL_WINDOW_SIZE: 10})
+            granted = slow.granted
+            for _ in range(
+                90
+            ):  # 90 × 60 000 bytes: beyond the step of 4 MiB in which connections are credited
+                await self._lose(at, slow)
+            await slow.sync()
+            assert slow.granted > granted
+
+    async def _lose(self, at: Pair, slow: Client) -> None:
+        call = slow.call(UNSAFE, body=None, end=False)
+        request = await at.blue.request()
+        request.headers((b":status", b"200"))
+        request.send(b"x" * 100)
+        await request.peer.sync()
+        connections = len(at.blue.peers)
+        request.peer.cut()
+        await (await at.blue.connection(connections + 1)).sync()
+        call.send(b"y" * 60_000)
+
+
+class TestAMalformedCall:
+    async def test_a_request_without_a_path_costs_its_own_stream_only(self) -> None:
+        async with pair() as at:
+            good = at.client.call()
+            bad = at.client.exchange(101)
+            bad.headers((b":method", b"POST"), (b":scheme", b"http"), end=True)
+            assert (await bad.end()).reset == frames.PROTOCOL_ERROR
+            (await at.blue.request()).answer()
+            assert (await good.end()).status == 0
+
+    async def test_an_answer_with_a_malformed_field_costs_its_own_call_only(self) -> None:
+        async with pair() as at:
+            good, bad = at.client.call(), at.client.call()
+            served, spoiled = await at.blue.request(), await at.blue.request()
+            spoiled.headers((b":status", b"200"), (b"Bad Name", b"1"))
+            assert (await bad.end()).reset == frames.PROTOCOL_ERROR
+            assert (await spoiled.end()).reset == frames.PROTOCOL_ERROR
+            served.answer()
+            assert (await good.end()).status == 0
+
+    async def test_an_answer_that_cannot_be_decoded_costs_the_endpoint_s_connection_only(self) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            request = await at.blue.request()
+            request.peer.say(frames.headers(request.id, b"\xff\xff\xff\xff\xff", 0))
+            assert (await call.end()).status == UNAVAILABLE
+            again = at.client.call()
+            (await at.blue.request()).answer()
+            assert (await again.end()).status == 0
+
+
+async def test_large_answers_pass_whole_whatever_the_windows() -> None:
+    async with pair() as at:
+        narrow = await at.rig.client(settings={frames.INITIAL_WINDOW_SIZE: 1_000})
+        call = narrow.call()
+        request = await at.blue.request()
+        request.headers((b":status", b"200"))
+        request.send(b"z" * 60_000)
+        request.trail()
+        await call.until(lambda each: len(each.data) == 1_000)
+        narrow.say(frames.window_update(call.id, WIDE))
+        await call.end()
+        assert (call.data, call.status) == (b"z" * 60_000, 0)

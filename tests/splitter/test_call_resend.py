@@ -1,0 +1,335 @@
+"""What `splitter.call` promises of a call whose endpoint fails: where it goes next, and when it must not."""
+
+import time
+
+import pytest
+
+from mesh.http2 import frames
+from tests.splitter.rig import LOOPBACK, SAFE, UNSAFE, Rig, pair
+
+REFUSED = frames.REFUSED_STREAM
+UNAVAILABLE = 14
+BOTH = pytest.mark.parametrize("path", [SAFE, UNSAFE], ids=["safe", "unsafe"])
+TO_GREEN = {"split": {"blue": 0, "green": 100}}
+"""A cut-over, so green serves and blue is the fallback."""
+
+
+class TestWhatWasNotProcessed:
+    """A refused stream, a GOAWAY, a refused connection: sent again whatever the method."""
+
+    @BOTH
+    async def test_a_refused_stream_is_sent_whole_to_another_endpoint_of_its_color(self, path: bytes) -> None:
+        async with pair() as at:
+            second = await at.rig.endpoint("blue")
+            await at.rig.connected(second)
+            call = at.client.call(path, (b"x-user-id", b"7"), body=b"one", end=False)
+            _, first = await at.rig.request()
+            await first.until(lambda each: each.data == b"one")
+            first.cancel(REFUSED)
+            other = second if first.peer in at.blue.peers else at.blue
+            again = await other.request()
+            assert again.blocks == first.blocks
+            call.send(b"two", end=True)
+            await again.end()
+            assert again.data == b"onetwo"
+            again.answer(b"hello")
+            await call.end()
+            assert (call.data, call.fields[b"x-verdigris-color"]) == (b"hello", b"blue")
+            assert at.rig.counted() == {("blue", "split", "OK"): 1}
+            assert at.rig.observer.failed_legs == {("blue", "primary", "UNAVAILABLE"): 1}
+
+    @BOTH
+    async def test_what_a_goaway_leaves_out_goes_over_a_new_connection_and_the_rest_ends_where_it_is(
+        self, path: bytes
+    ) -> None:
+        async with pair() as at:
+            processed, unprocessed = at.client.call(path), at.client.call(path)
+            kept, dropped = await at.blue.request(), await at.blue.request()
+            kept.peer.goaway(kept.id)
+            again = await at.blue.request()
+            assert again.peer is not kept.peer
+            assert again.data == dropped.data
+            again.answer(b"new")
+            kept.answer(b"old")
+            assert (await processed.end()).data == b"old"
+            assert (await unprocessed.end()).data == b"new"
+            await kept.peer.gone()
+
+    @BOTH
+    async def test_a_refused_connection_is_tried_elsewhere(self, path: bytes) -> None:
+        async with pair() as at:
+            absent = await at.rig.backend("red")
+            absent.refuse()
+            at.rig.put({"split": {"blue": 0, "red": 100}})
+            at.rig.register(absent)
+            call = at.client.call(path)
+            request = await at.blue.request()
+            request.answer()
+            assert (await call.end()).status == 0
+
+    @BOTH
+    async def test_a_call_that_waits_for_a_connection_goes_elsewhere_if_there_will_be_none(
+        self, path: bytes
+    ) -> None:
+        async with pair() as at:
+            hanging = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"blue": 0, "red": 100}})
+            peer = await hanging.connection()
+            call = at.client.call(path)
+            await at.client.sync()
+            hanging.die()
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+            await peer.gone()
+            assert at.rig.control.warnings == (
+                "colour red has no healthy endpoint; its share is redistributed",
+            )
+
+    async def test_if_nothing_else_takes_it_the_client_learns_that_it_was_not_processed(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            call = at.client.call(UNSAFE)
+            for _ in range(2):  # the same endpoint gets a second chance: it refused a stream, not all calls
+                (await at.blue.request()).cancel(REFUSED)
+            assert (await call.end()).reset == REFUSED
+            assert at.rig.counted() == {("blue", "split", "UNAVAILABLE"): 1}
+
+
+class TestWhatMayHaveBeenProcessed:
+    """A lost connection, an UNAVAILABLE: sent again only if the method is safe to run twice."""
+
+    async def test_a_safe_call_survives_a_lost_connection(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE)
+            (await at.blue.request()).peer.cut()
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+            assert at.rig.observer.failed_legs == {("blue", "primary", "UNAVAILABLE"): 1}
+
+    async def test_an_unsafe_call_is_never_sent_twice(self) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            (await at.blue.request()).peer.cut()
+            assert (await call.end()).status == UNAVAILABLE
+            await at.blue.connection(2)
+            assert await at.blue.quiet()
+            assert await at.green.quiet()
+            assert at.rig.observer.failed_legs == {}
+
+    async def test_a_safe_call_that_is_told_unavailable_goes_to_another_endpoint_of_its_color(self) -> None:
+        async with pair() as at:
+            second = await at.rig.endpoint("blue")
+            await at.rig.connected(second)
+            call = at.client.call()
+            _, first = await at.rig.request()
+            first.refuse(UNAVAILABLE)
+            other = second if first.peer in at.blue.peers else at.blue
+            (await other.request()).answer()
+            await call.end()
+            assert (call.status, len(call.blocks)) == (0, 2)
+
+    async def test_an_unsafe_call_that_is_told_unavailable_passes_that_on(self) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            (await at.blue.request()).refuse(UNAVAILABLE, b"come again")
+            await call.end()
+            assert (call.status, call.message) == (UNAVAILABLE, "come again")
+            assert call.fields[b"x-verdigris-color"] == b"blue"
+
+    async def test_a_leaving_server_s_cancelled_is_no_answer(self) -> None:
+        """grpc-core says so to calls that meet its shutdown; nobody cancelled them."""
+        async with pair() as at:
+            call, cancelled = at.client.call(), at.client.call()
+            leaving, other = await at.blue.request(), await at.blue.request()
+            other.refuse(1)
+            assert (await cancelled.end()).status == 1, "a server that stays means it"
+            leaving.peer.goaway(leaving.id)
+            leaving.refuse(1)
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+
+    async def test_another_failure_is_an_answer_and_not_sent_again(self) -> None:
+        async with pair() as at:
+            for status in (4, 13, 8):
+                call = at.client.call()
+                (await at.blue.request()).refuse(status)
+                assert (await call.end()).status == status
+            assert await at.blue.quiet()
+
+    async def test_the_document_says_which_methods_are_safe(self) -> None:
+        async with pair(TO_GREEN | {"methods": {"safe": ["/bank.Accounts/*"]}}) as at:
+            call, infer = at.client.call(UNSAFE), at.client.call(SAFE)
+            for _ in range(2):
+                (await at.green.request()).refuse(UNAVAILABLE)
+            assert (await infer.end()).status == UNAVAILABLE
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+
+
+class TestAcrossColors:
+    async def test_a_canary_that_is_unavailable_is_served_by_the_other_color_and_counted(self) -> None:
+        async with pair(TO_GREEN) as at:
+            call = at.client.call()
+            (await at.green.request()).refuse(UNAVAILABLE)
+            (await at.blue.request()).answer(b"stable")
+            await call.end()
+            assert (call.data, call.status) == (b"stable", 0)
+            assert call.fields[b"x-verdigris-color"] == b"blue"
+            assert at.rig.counted() == {("blue", "fallback", "OK"): 1}
+            assert at.rig.observer.legs() == {
+                ("green", "primary", "UNAVAILABLE"): 1,
+                ("blue", "fallback", "OK"): 1,
+            }
+
+    async def test_without_fallback_the_call_stays_with_its_color(self) -> None:
+        async with pair({"split": {"blue": 50, "green": 50}, "fallback": False}) as at:
+            calls = [at.client.call(), at.client.call()]
+            (await at.green.request()).refuse(UNAVAILABLE, b"overloaded")
+            (await at.blue.request()).answer()
+            assert sorted([(await call.end()).status or 0 for call in calls]) == [0, UNAVAILABLE]
+            assert await at.blue.quiet()
+            assert at.rig.observer.failed_legs == {}
+
+    async def test_the_heaviest_other_color_is_tried_first(self) -> None:
+        async with pair(TO_GREEN) as at:
+            red = await at.rig.endpoint("red")
+            at.rig.put({"split": {"blue": 1, "red": 9, "green": 90}})
+            await at.rig.connected(red)
+            call = at.client.call()
+            (await at.green.request()).refuse(UNAVAILABLE)
+            (await red.request()).answer()
+            assert (await call.end()).fields[b"x-verdigris-color"] == b"red"
+
+    async def test_an_override_to_a_failing_color_falls_back_too(self) -> None:
+        override = {"metadata": {"x-tester": "1"}, "color": "red"}
+        async with pair({"split": {"blue": 100}, "overrides": [override]}) as at:
+            red = await at.rig.endpoint("red")
+            await at.rig.connected(red)
+            call = at.client.call(SAFE, (b"x-tester", b"1"))
+            (await red.request()).refuse(UNAVAILABLE)
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+            assert at.rig.counted() == {("blue", "fallback", "OK"): 1}
+
+
+class TestNever:
+    async def test_after_the_first_frame_of_the_answer(self) -> None:
+        async with pair() as at:
+            calls = [at.client.call() for _ in range(3)]
+            refused, unavailable, lost = [await at.blue.request() for _ in range(3)]
+            for request in (refused, unavailable, lost):
+                request.headers((b":status", b"200"))
+            refused.cancel(REFUSED)
+            assert (await calls[0].end()).reset == REFUSED
+            unavailable.trail(UNAVAILABLE)
+            assert (await calls[1].end()).status == UNAVAILABLE
+            lost.peer.cut()
+            assert (await calls[2].end()).status == UNAVAILABLE
+            assert await at.green.quiet()
+            assert len([exchange for peer in at.blue.peers for exchange in peer.exchanges]) == 3
+
+    async def test_not_even_when_that_frame_was_malformed(self) -> None:
+        """DATA before HEADERS has been passed on already, or was the endpoint's fault: both end the call."""
+        async with pair() as at:
+            call = at.client.call()
+            request = await at.blue.request()
+            request.send(b"no headers")
+            request.refuse(UNAVAILABLE)
+            assert (await call.end()).reset == frames.PROTOCOL_ERROR
+            assert await at.green.quiet()
+
+    async def test_more_than_three_attempts(self) -> None:
+        async with pair({"split": {"blue": 25, "green": 25, "red": 25, "black": 25}}) as at:
+            red, black = await at.rig.endpoint("red"), await at.rig.endpoint("black")
+            await at.rig.connected(red, black)
+            call = at.client.call()
+            for number in range(3):
+                (await at.rig.request())[1].refuse(UNAVAILABLE, b"attempt %d" % number)
+            await call.end()
+            assert (call.status, call.message) == (UNAVAILABLE, "attempt 2")
+            assert all([await backend.quiet() for backend in at.rig.backends])
+            assert sum(at.rig.observer.legs().values()) == 3
+
+    async def test_more_than_the_budget_allows(self) -> None:
+        """100 saved up, 10 a second and a fifth of the calls: an outage gets no storm of repetitions."""
+        async with pair() as at:
+            started, calls = time.monotonic(), 200
+            for _ in range(calls):
+                call = at.client.call()
+                while not call.over:
+                    for backend in at.rig.backends:
+                        if request := backend.arrived():
+                            request.refuse(UNAVAILABLE)
+                    await at.client.sync()
+            seconds = time.monotonic() - started
+            repeated = sum(at.rig.observer.failed_legs.values())
+            assert 100 <= repeated <= 100 + 10 * seconds + calls / 5 + 1
+
+    async def test_when_more_than_64_kib_of_the_request_are_gone(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=b"a" * 60_000, end=False)
+            request = await at.blue.request()
+            await call.until(lambda each: each.granted)
+            call.send(b"b" * 6_000)
+            await request.until(lambda each: len(each.data) == 66_000)
+            request.cancel(REFUSED)
+            assert (await call.end()).reset == REFUSED
+            assert await at.blue.quiet()
+
+    async def test_after_the_client_has_cancelled(self) -> None:
+        async with pair() as at:
+            call = at.client.call()
+            request = await at.blue.request()
+            call.cancel()
+            await request.end()
+            request.peer.cut()
+            await at.blue.connection(2)
+            assert await at.blue.quiet()
+            assert await at.green.quiet()
+
+
+async def test_the_largest_request_that_is_kept_is_sent_again_whole() -> None:
+    async with pair() as at:
+        call = at.client.call(body=b"a" * 60_000, end=False)
+        request = await at.blue.request()
+        await call.until(lambda each: each.granted)
+        call.send(b"b" * 5_536, end=True)
+        await request.end()
+        request.cancel(REFUSED)
+        again = await (await at.blue.request()).end()
+        assert again.data == b"a" * 60_000 + b"b" * 5_536
+        again.answer()
+        assert (await call.end()).status == 0
+
+
+async def test_sending_again_credits_the_client_once() -> None:
+    """Or the connection's window would grow with each failure."""
+    async with pair() as at:
+        connection = next(iter(at.rig.switch.clients))
+        before = connection.recv_window
+        for _ in range(70):  # 70 × 60 000 bytes: one credit of 4 MiB, once
+            call = at.client.call(body=b"x" * 60_000)
+            (await at.blue.request()).cancel(REFUSED)
+            (await at.blue.request()).answer()
+            await call.end()
+        assert connection.recv_window <= before
+
+
+async def test_a_call_that_nobody_can_take_is_told_who_was_wanted() -> None:
+    async with Rig() as rig:
+        rig.put({"split": {"blue": 90, "green": 10}})
+        client = await rig.client()
+        call = await client.call().end()
+        assert (call.status, call.fields[b":status"]) == (UNAVAILABLE, b"200")
+        assert call.message == "no healthy endpoint of service recommender for blue, green (revision 1)"
+        assert rig.counted() == {("", "", "UNAVAILABLE"): 1}
+
+
+async def test_a_call_whose_only_endpoint_refuses_connections_is_told_which() -> None:
+    async with Rig() as rig:
+        absent = await rig.backend("blue")
+        absent.refuse()
+        client = await rig.client()
+        rig.register(absent)
+        call = await client.call().end()
+        assert call.status == UNAVAILABLE
+        assert f"cannot connect to blue {LOOPBACK}:{absent.port}" in call.message

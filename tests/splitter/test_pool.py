@@ -1,0 +1,311 @@
+"""What `splitter.pool` promises of the connections to one endpoint, with servers on real sockets."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from mesh.http2 import frames
+from mesh.http2.stream import Stream
+from splitter import pool as module
+from splitter.pool import Endpoint, Pool, Upstream
+from tests.splitter.rig import LOOPBACK, Backend
+from tests.splitter.wire import News, Peer
+
+ONE = {frames.MAX_CONCURRENT_STREAMS: 1}
+
+
+@dataclass
+class Waiting:
+    """A call that waits for a connection, and notes what becomes of it."""
+
+    news: News
+    gone: bool = False
+    connection: Upstream | None = None
+    rejected: str = ""
+    stream: Stream | None = None
+
+    def attach(self, connection: Upstream) -> None:
+        self.connection = connection
+        self.stream = connection.open(Stream)
+        self.news.tell()
+
+    def reject(self, reason: str) -> None:
+        self.rejected = reason
+        self.news.tell()
+
+    def end(self) -> None:
+        assert self.stream is not None
+        self.stream.send_reset(frames.CANCEL)
+
+
+@dataclass
+class Connecting:
+    """A pool that runs, and a server that may be there."""
+
+    pool: Pool
+    server: Backend
+    news: News
+    turns: list[bool] = field(default_factory=list)
+    """What `usable` became, whenever it changed."""
+
+    def call(self) -> Waiting:
+        """As a call does it: a connection at once, or one to wait for."""
+        call = Waiting(self.news)
+        connection = self.pool.acquire()
+        if connection is None:
+            self.pool.hold(call)
+        else:
+            call.attach(connection)
+        return call
+
+    async def usable(self, value: bool) -> None:
+        await self.news.until(lambda: self.turns and self.turns[-1] is value, what=f"usable={value}")
+
+    async def connected(self, number: int = 1) -> Peer:
+        """The server's `number`th connection, once the pool may use it."""
+        peer = await self.server.connection(number)
+        await peer.sync()
+        return peer
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONNECT_TIMEOUT", "FIRST_DELAY", "LONGEST_DELAY"):
+        monkeypatch.setattr(module, name, getattr(module, name) / 10)
+
+
+@asynccontextmanager
+async def connecting(*, listening: bool = True, **peer: object) -> AsyncIterator[Connecting]:
+    news = News()
+    server = Backend("blue", news=news, **peer)
+    await server.listen()
+    if not listening:
+        server.refuse()
+
+    def on_change() -> None:
+        made.turns.append(pool.usable)
+        news.tell()
+
+    pool = Pool(server.endpoint, on_change=on_change)
+    made = Connecting(pool, server, news)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(pool.run())
+        try:
+            yield made
+        finally:
+            running.cancel()
+            pool.retire()
+            server.die()
+            for each in server.peers:
+                await each.gone()
+
+
+class TestConnecting:
+    async def test_a_connection_is_opened_before_anybody_calls(self) -> None:
+        async with connecting() as at:
+            assert (at.pool.usable, at.pool.connected) == (True, False)
+            await at.connected()
+            assert at.pool.connected
+            assert at.pool.acquire() is not None
+
+    async def test_it_is_used_only_after_our_settings_are_acknowledged(self) -> None:
+        async with connecting(acknowledges=False) as at:
+            peer = await at.server.connection()
+            call = at.call()
+            await peer.sync()
+            assert (call.connection, at.pool.acquire()) == (None, None)
+            peer.acknowledge()
+            await at.news.until(lambda: call.connection)
+
+    async def test_an_endpoint_that_refuses_is_not_usable_until_it_accepts(self) -> None:
+        async with connecting(listening=False) as at:
+            await at.usable(False)
+            await at.server.listen()
+            await at.usable(True)
+            assert at.turns == [False, True]
+            assert at.pool.acquire() is not None
+
+    @pytest.mark.parametrize("behavior", ["says nothing", "hangs up", "speaks no HTTP/2"])
+    async def test_an_endpoint_that_accepts_but_does_not_serve_is_not_usable(self, behavior: str) -> None:
+        async with connecting(acknowledges=False) as at:
+            peer = await at.server.connection()
+            if behavior == "hangs up":
+                peer.cut()
+            elif behavior == "speaks no HTTP/2":
+                peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await at.usable(False)
+            await peer.gone()
+
+    @pytest.mark.parametrize("address", [("a..b", 80), ("x" * 70, 80), ("\0", 80), (LOOPBACK, 70_000)])
+    async def test_an_address_that_cannot_be_one_is_not_usable_and_ends_nothing(
+        self, address: tuple[str, int]
+    ) -> None:
+        """Consul takes any text for an address; one bad registration must not end the sidecar."""
+        turned = asyncio.Event()
+        pool = Pool(Endpoint("blue", *address), on_change=turned.set)
+        running = asyncio.create_task(pool.run())
+        async with asyncio.timeout(10):
+            await turned.wait()
+        assert not pool.usable
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait((running,))
+
+    async def test_it_asks_again_ever_more_slowly_while_that_fails(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slept: list[float] = []
+        enough = asyncio.Event()
+        sleep = asyncio.sleep
+
+        async def sleeping(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 12:
+                enough.set()
+            await sleep(0)
+
+        monkeypatch.setattr("splitter.pool.asyncio.sleep", sleeping)
+        async with connecting(listening=False):
+            async with asyncio.timeout(10):
+                await enough.wait()
+            monkeypatch.undo()
+        low, high = 1 - module.JITTER, 1 + module.JITTER
+        delay = module.FIRST_DELAY / 10
+        for seconds in slept[:12]:
+            assert delay * low <= seconds <= delay * high
+            delay = min(delay * module.GROWTH, module.LONGEST_DELAY / 10)
+
+    async def test_a_lost_connection_is_replaced_though_nobody_calls(self) -> None:
+        async with connecting() as at:
+            for number in range(1, 4):
+                (await at.connected(number)).cut()
+            await at.connected(4)
+            assert at.turns == []
+
+    async def test_a_connection_that_says_goaway_is_replaced_and_stays_until_its_calls_are_done(self) -> None:
+        async with connecting() as at:
+            old = await at.connected()
+            call = at.call()
+            old.goaway(frames.MAX_STREAM_ID)
+            await at.connected(2)
+            assert at.pool.in_flight == 1
+            assert at.call().connection is not call.connection
+            assert not old.closed
+            call.end()
+            await old.gone()
+
+
+class TestManyCalls:
+    async def test_beyond_what_a_connection_allows_another_is_opened(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(3)]
+            await at.news.until(lambda: all(call.connection for call in calls))
+            assert len({call.connection for call in calls}) == 3
+            assert at.pool.in_flight == 3
+
+    async def test_beyond_all_connections_a_call_waits_for_any_other_to_end(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(module.MAX_CONNECTIONS + 2)]
+            await at.news.until(
+                lambda: sum(bool(call.connection) for call in calls) == module.MAX_CONNECTIONS
+            )
+            await at.connected(module.MAX_CONNECTIONS)
+            assert at.pool.in_flight == len(calls)
+            for waiting, ending in zip(calls[-2:], (calls[15], calls[7]), strict=True):
+                ending.end()
+                assert waiting.connection is ending.connection
+            assert len(at.server.open) == module.MAX_CONNECTIONS
+
+    async def test_those_that_wait_longest_are_served_first_and_those_that_gave_up_not_at_all(self) -> None:
+        async with connecting(acknowledges=False) as at:
+            peer = await at.server.connection()
+            calls = [at.call() for _ in range(4)]
+            calls[1].gone = True
+            peer.acknowledge()
+            await at.news.until(lambda: calls[3].connection)
+            ids = [call.stream.id if call.stream else None for call in calls]
+            assert ids == [1, None, 3, 5]
+
+    async def test_an_endpoint_that_allows_more_in_mid_connection_gets_more(self) -> None:
+        async with connecting(settings={frames.MAX_CONCURRENT_STREAMS: 0}) as at:
+            peer = await at.connected()
+            call = at.call()
+            assert call.connection is None
+            peer.say(frames.settings(ONE))
+            await at.news.until(lambda: call.connection)
+
+    async def test_no_more_calls_wait_than_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "MAX_HELD", 2)
+        async with connecting(acknowledges=False) as at:
+            calls = [at.call() for _ in range(3)]
+            assert [call.rejected for call in calls] == ["", "", "too many calls wait for a connection"]
+
+    async def test_calls_that_wait_are_told_when_connecting_has_failed(self) -> None:
+        async with connecting(acknowledges=False) as at:
+            peer, call, gone = await at.server.connection(), at.call(), at.call()
+            gone.gone = True
+            at.server.refuse()
+            peer.cut()
+            await at.news.until(lambda: call.rejected)
+            assert call.rejected.startswith(f"cannot connect to blue 127.0.0.1:{at.server.port}: ")
+            assert gone.rejected == ""
+
+    async def test_while_one_connection_serves_a_second_that_fails_rejects_nobody(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            first = at.call()
+            at.server.refuse()
+            waiting = at.call()
+            first.end()
+            assert waiting.connection is first.connection
+            assert at.turns == []
+
+
+class TestLeaving:
+    async def test_a_retired_endpoint_s_connection_closes_after_its_last_call(self) -> None:
+        async with connecting() as at:
+            peer = await at.connected()
+            calls = [at.call(), at.call()]
+            at.pool.retire()
+            await peer.sync()
+            calls[0].end()
+            await peer.sync()
+            assert not peer.closed
+            calls[1].end()
+            await peer.gone()
+            assert len(at.server.peers) == 1
+
+    async def test_it_takes_no_more_calls_and_tells_those_that_wait(self) -> None:
+        async with connecting(acknowledges=False) as at:
+            await at.server.connection()
+            before = at.call()
+            at.pool.retire()
+            assert (before.rejected, at.call().rejected) == ("the endpoint has left",) * 2
+
+    async def test_one_that_was_just_connecting_hangs_up(self) -> None:
+        async with connecting(acknowledges=False) as at:
+            peer = await at.server.connection()
+            at.pool.retire()
+            peer.acknowledge()
+            await peer.gone()
+            assert at.pool.connections == []
+
+
+async def test_calls_under_way_and_waiting_are_in_flight() -> None:
+    async with connecting(settings=ONE) as at:
+        peer = await at.connected()
+        at.server.refuse()
+        calls = [at.call() for _ in range(3)]
+        assert at.pool.in_flight == 3
+        calls[0].end()
+        assert at.pool.in_flight == 2
+        peer.cut()
+        await peer.gone()
+        assert repr(at.pool).startswith(f"<Pool blue 127.0.0.1:{at.server.port} usable=")
+        assert [len(list(group)) for _, group in itertools.groupby(at.turns)] in ([], [1])

@@ -1,0 +1,165 @@
+"""What `splitter.table` promises: a document and the endpoints of the moment, in the form that calls read."""
+
+import json
+
+import hpack
+import pytest
+
+from mesh import contract, traffic
+from splitter.pool import Endpoint, Pool
+from splitter.table import NOBODY, Table, Target, build
+
+
+def pool(color: str, port: int = 1) -> Pool:
+    return Pool(Endpoint(color, "127.0.0.1", port))
+
+
+class Busy(Pool):
+    """A pool with so many calls in flight."""
+
+    def __init__(self, color: str, in_flight: int) -> None:
+        super().__init__(Endpoint(color, "127.0.0.1", in_flight))
+        self._in_flight = in_flight
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+
+def table(
+    document: str = '{"split": {"blue": 90, "green": 10}}',
+    *pools: Pool,
+    shadows: tuple[Pool, ...] = (),
+    previous: Table | None = None,
+) -> Table:
+    return build(
+        service="recommender",
+        revision=7,
+        traffic=traffic.parse(document.encode()),
+        has_document=True,
+        pools=pools or (pool("blue"), pool("green")),
+        shadow_pools=shadows,
+        previous=previous,
+    )
+
+
+class TestTargets:
+    async def test_each_color_that_has_endpoints_is_a_target_with_all_of_them(self) -> None:
+        one, two, three = pool("blue", 1), pool("blue", 2), pool("green", 3)
+        made = table('{"split": {"blue": 90, "green": 5, "red": 5}}', one, two, three)
+        assert {color: target.pools for color, target in made.targets.items()} == {
+            "blue": (one, two),
+            "green": (three,),
+        }
+        assert {pick.color for pick in (made.picker.pick(None) for _ in range(100)) if pick} == {
+            "blue",
+            "green",
+        }
+
+    async def test_the_less_loaded_of_two_endpoints_is_chosen(self) -> None:
+        busy, idle = Busy("blue", 5), Busy("blue", 2)
+        chosen = [Target("blue", (busy, idle)).choose() for _ in range(200)]
+        assert chosen.count(idle) > 120  # all but those where chance drew the busy one twice: 3 in 4
+
+    async def test_another_endpoint_is_chosen_while_there_is_another(self) -> None:
+        failed, other = Busy("blue", 0), Busy("blue", 1_000)
+        both = Target("blue", (failed, other))
+        assert {both.choose(avoid=failed) for _ in range(50)} == {other}
+        assert Target("blue", (failed,)).choose(avoid=failed) is failed
+
+    async def test_nobody_has_no_endpoint(self) -> None:
+        assert NOBODY.choose() is None
+
+    async def test_the_mark_is_the_field_that_tells_the_client_its_color(self) -> None:
+        assert hpack.Decoder().decode(Target("blue", ()).mark, raw=True) == [(b"x-verdigris-color", b"blue")]
+
+
+class TestMirrors:
+    async def test_a_shadow_has_its_color_s_endpoints_its_share_and_its_own_deadline(self) -> None:
+        shadow = pool("green", 9)
+        document = (
+            '{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 12.5, "timeout": "1500ms"}]}'
+        )
+        (rule,) = table(document, shadows=(shadow,)).mirrors
+        assert (rule.color, rule.target.pools, rule.sampler.weight, rule.timeout) == (
+            "green",
+            (shadow,),
+            1_250,
+            1.5,
+        )
+        assert hpack.Decoder().decode(rule.timeout_field, raw=True) == [(b"grpc-timeout", b"1500m")]
+
+    @pytest.mark.parametrize(
+        ("timeout", "on_the_wire"), [("1ms", b"1m"), ("10m", b"600000m"), ("2s", b"2000m")]
+    )
+    async def test_every_deadline_a_document_may_have_fits_grpc_s_8_digits(
+        self, timeout: str, on_the_wire: bytes
+    ) -> None:
+        mirror = {"color": "green", "percent": 1, "timeout": timeout}
+        (rule,) = table(json.dumps({"split": {"blue": 100}, "mirror": [mirror]})).mirrors
+        assert hpack.Decoder().decode(rule.timeout_field, raw=True) == [(b"grpc-timeout", on_the_wire)]
+
+    async def test_a_shadow_of_0_percent_is_none(self) -> None:
+        assert table('{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 0}]}').mirrors == ()
+
+    async def test_the_exact_counter_goes_on_when_the_endpoints_change(self) -> None:
+        document = '{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 50}]}'
+        before = table(document)
+        assert [before.mirrors[0].sampler.take() for _ in range(3)] == [False, True, False]
+        after = table(document, previous=before)
+        assert after.mirrors[0].sampler.take()
+        other = table(document.replace("50", "25"), previous=after)
+        assert [other.mirrors[0].sampler.take() for _ in range(4)] == [False, False, False, True]
+
+
+class TestTheDocument:
+    async def test_a_table_goes_on_dealing_where_the_one_before_stood(self) -> None:
+        undisturbed = table()
+        colors = []
+        made = table()
+        for _ in range(40):
+            pick = made.picker.pick(None)
+            assert pick is not None
+            colors.append(pick.color)
+            made = table(previous=made)
+        assert colors == [undisturbed.picker.pick(None)[0] for _ in range(40)]  # type: ignore[index]
+
+    async def test_without_a_document_calls_say_that_they_went_to_the_default(self) -> None:
+        made = build(
+            service="recommender",
+            revision=0,
+            traffic=traffic.default("blue"),
+            has_document=False,
+            pools=(pool("blue"),),
+        )
+        pick = made.picker.pick(None)
+        assert pick is not None
+        assert (pick.color, pick.reason, made.key_name) == ("blue", contract.REASON_DEFAULT, None)
+
+    async def test_the_key_is_named_as_it_stands_on_the_wire(self) -> None:
+        made = table('{"split": {"blue": 100}, "key": {"metadata": "x-user-id", "salt": "a"}}')
+        assert (made.key_name, made.picker.salt) == (b"x-user-id", b"a")
+
+    async def test_only_listed_methods_are_safe(self) -> None:
+        made = table('{"split": {"blue": 100}, "methods": {"safe": ["/a.S/Read", "/b.T/*"]}}')
+        for _ in range(2):
+            assert made.is_safe(b"/a.S/Read")
+            assert made.is_safe(b"/b.T/Anything")
+            assert not made.is_safe(b"/a.S/ReadMore")
+            assert not made.is_safe(b"/a.S/Write")
+            assert not made.is_safe(b"/b.TT/Anything")
+            assert not made.is_safe(b"/inference.GRPCInferenceService/ModelInfer")
+            assert not made.is_safe(b"\xff\xfe")
+
+    async def test_the_methods_of_open_inference_are_safe_where_the_document_lists_none(self) -> None:
+        made = table()
+        for method in contract.SAFE_METHODS:
+            assert made.is_safe(method.encode())
+        for name in (b"RepositoryModelLoad", b"RepositoryModelUnload", b"SystemSharedMemoryRegister"):
+            assert not made.is_safe(b"/inference.GRPCInferenceService/" + name)
+
+    async def test_a_client_that_invents_methods_does_not_grow_what_is_remembered_of_them(self) -> None:
+        made = table()
+        for number in range(3_000):
+            assert not made.is_safe(b"/a.S/Method%d" % number)
+        assert len(made._safe) <= 1_024
