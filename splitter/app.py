@@ -58,6 +58,8 @@ class App:
         admin = web.AppRunner(web.Application())
         try:
             async with asyncio.TaskGroup() as group:
+                stop = group.create_task(lifecycle.until_signal(), name="until signal")
+                await asyncio.sleep(0)  # it begins: whoever reads our first line may send a signal
                 status: dict[str, Any] = {"admin": None}
                 recorder = Recorder(
                     consul,
@@ -82,7 +84,6 @@ class App:
                     application(control, switch, _registry(control, switch)), access_log=None
                 )
                 status["admin"] = await self._start_admin(admin)
-                stop = group.create_task(lifecycle.until_signal(), name="until signal")
                 self._follow(consul, control, group)
                 group.create_task(tracer.run(), name="encode spans")
                 ready = group.create_task(control.ready.wait(), name="first table")

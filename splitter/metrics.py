@@ -57,7 +57,7 @@ class SplitterCollector(Collector):
             legs.add_metric((service, color, role, code), number)
         yield legs
         spans = CounterMetricFamily(
-            "verdigris_spans_lost", "Spans that were dropped because too many waited."
+            "verdigris_spans_lost", "Spans dropped because too many waited, or that could not be delivered."
         )
         spans.add_metric((), observer.tracer.lost)
         yield spans

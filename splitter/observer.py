@@ -20,6 +20,7 @@ BOUNDS: Final = tuple(
 """Upper bounds of the latency histogram, in nanoseconds."""
 MAX_METHODS: Final = 256
 """Methods counted by name; a client that invents names cannot grow the metrics beyond it."""
+MAX_METHOD_LENGTH: Final = 256
 OTHER: Final = b"/other"
 
 
@@ -68,7 +69,7 @@ class Observer:
 
     def _series(self, path: bytes, color: str, reason: str, status: str) -> Series:
         if path not in self._methods:
-            if len(self._methods) < MAX_METHODS:
+            if len(self._methods) < MAX_METHODS and len(path) <= MAX_METHOD_LENGTH:
                 self._methods.add(path)
             else:
                 path = OTHER

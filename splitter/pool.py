@@ -21,9 +21,13 @@ FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 5.0
 GROWTH: Final = 1.6
 JITTER: Final = 0.2
+LASTING: Final = 1.0
+"""Seconds after which a connection has proved itself; one that is lost sooner is not replaced without a pause."""
 MAX_CONNECTIONS: Final = 16
 """Connections to one endpoint: an upstream that allows 100 streams each then serves 1 600 at once."""
 MAX_HELD: Final = 1_024
+_FAILURES: Final = (OSError, TimeoutError, ValueError, OverflowError)
+"""Of connecting; the last two where what is registered is no address at all."""
 
 log = logging.getLogger(__name__)
 
@@ -169,28 +173,33 @@ class Pool:
             connection.leave()
 
     async def run(self) -> None:
-        """Connect whenever a connection is wanted, with back-off while that fails; until cancelled."""
-        delay = FIRST_DELAY
+        """Connect whenever a connection is wanted, with back-off while that fails or does not last; until cancelled."""
+        clock = asyncio.get_running_loop().time
+        delay, made = FIRST_DELAY, None
         while not self.retired:
             await self._wanted.wait()
             self._wanted.clear()
+            if self.connected and not self.held:
+                continue  # what was wanted has been served
+            if made is not None and not self.connected:
+                delay = FIRST_DELAY if clock() - made >= LASTING else await self._pause(delay)
             try:
                 await self._connect()
-            except (
-                OSError,
-                TimeoutError,
-                ValueError,
-                OverflowError,
-            ) as error:  # the last two: no address at all
+            except _FAILURES as error:
                 log.info("cannot connect to %s: %s", self.endpoint, error or type(error).__name__)
                 if not self.connected:
                     self._turn(False)
                     self._reject_held(f"cannot connect to {self.endpoint}: {error or 'timed out'}")
-                await asyncio.sleep(delay * random.uniform(1 - JITTER, 1 + JITTER))
-                delay = min(delay * GROWTH, LONGEST_DELAY)
+                made, delay = None, await self._pause(delay)
                 self._wanted.set()
             else:
-                delay = FIRST_DELAY
+                made = clock()
+
+    @staticmethod
+    async def _pause(delay: float) -> float:
+        """Sleep about that long; how long to sleep the next time."""
+        await asyncio.sleep(delay * random.uniform(1 - JITTER, 1 + JITTER))
+        return min(delay * GROWTH, LONGEST_DELAY)
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()

@@ -18,7 +18,13 @@ from splitter.picker import NO_BUCKET
 
 SERVER: Final = SpanMessage.SPAN_KIND_SERVER
 CLIENT: Final = SpanMessage.SPAN_KIND_CLIENT
+_FLAGS: Final = 0x101
+"""Of a span: sampled, and it is known whether its parent is remote; it is not."""
+_REMOTE_PARENT: Final = b"\x85\x01" + (_FLAGS | 0x200).to_bytes(4, "little")
+"""The same field again, for a server span under its client's: of two, the last counts."""
 _TEMPLATES: Final = 4_096
+_TEMPLATE_LENGTH: Final = 2_048
+"""Bytes; the methods that a client invents may be long, and are not worth remembering."""
 # Server statuses that are the server's fault (OpenTelemetry semantic conventions for gRPC)
 _SERVER_ERRORS: Final = frozenset(
     ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
@@ -75,6 +81,8 @@ class SpanEncoder:
             parts.append(bytes.fromhex(span_id.decode()))
             if parent_id:
                 parts += (b"\x22\x08", bytes.fromhex(parent_id.decode()))
+                if key.kind == SERVER:
+                    parts.append(_REMOTE_PARENT)
             parts += (b"\x39", (start + offset).to_bytes(8, "little"))
             parts += (b"\x41", (end + offset).to_bytes(8, "little"))
             if bucket != NO_BUCKET:
@@ -88,15 +96,16 @@ class SpanEncoder:
         return ExportTraceServiceRequest.FromString(_field(1, resource_spans))
 
     def _template(self, key: SpanKey) -> bytes:
-        span = SpanMessage(name=key.name, kind=key.kind, flags=0x101)  # type: ignore[arg-type]
+        span = SpanMessage(name=key.name, kind=key.kind, flags=_FLAGS)  # type: ignore[arg-type]
         pairs: list[tuple[str, str | int]] = [
             (contract.ATTR_RPC_SYSTEM, "grpc"),
             (contract.ATTR_RPC_METHOD, key.path.lstrip("/")),
             (contract.ATTR_RPC_STATUS, key.status),
             (contract.ATTR_SERVICE, self._service),
-            (contract.ATTR_COLOR, key.color),
             (contract.ATTR_REVISION, key.revision),
         ]
+        if key.color:
+            pairs.append((contract.ATTR_COLOR, key.color))
         if key.role:
             pairs.append((contract.ATTR_ROLE, key.role))
         if key.reason:
@@ -107,9 +116,10 @@ class SpanEncoder:
             pairs.append(("error.type", key.status))
             span.status.code = StatusMessage.STATUS_CODE_ERROR
         template = span.SerializeToString() + b"".join(_field(9, _attribute(*pair)) for pair in pairs)
-        if len(self._templates) >= _TEMPLATES:
-            self._templates.clear()
-        self._templates[key] = template
+        if len(template) <= _TEMPLATE_LENGTH:
+            if len(self._templates) >= _TEMPLATES:
+                self._templates.clear()
+            self._templates[key] = template
         return template
 
 

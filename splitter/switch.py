@@ -87,6 +87,9 @@ class Switch:
             return
         call = Call(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
         connection.streams[stream_id] = call
+        tracer = self.observer.tracer
+        if tracer.enabled:
+            call.trace = tracer.begin(request.traceparent[1] if request.traceparent else None)
         picker = table.picker
         metadata = {(name, value) for name, value, _, _ in fields(block)} if picker.overrides else ()
         pick = picker.pick(request.key, metadata)
@@ -96,9 +99,6 @@ class Switch:
             self._refuse(call)
             return
         _, call.reason, call.bucket = pick
-        tracer = self.observer.tracer
-        if tracer.enabled:
-            call.trace = tracer.begin(request.traceparent[1] if request.traceparent else None)
         call.send_to(target, pool)
         if table.mirrors and call.safe and not call.done:
             for rule in table.mirrors:

@@ -4,12 +4,17 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Final
 
 from mesh import contract
 from mesh.http2.blocks import literal
 from mesh.traffic import Traffic
 from splitter.picker import Picker, Sampler
 from splitter.pool import Pool
+
+_METHODS: Final = 1_024
+_METHOD_LENGTH: Final = 256
+"""Methods remembered as safe or not, and their bytes: a client can invent as many, as long as it likes."""
 
 
 class Target:
@@ -72,7 +77,7 @@ class Table:
         if known is None:
             name = path.decode("latin-1")
             known = any(fnmatchcase(name, pattern) for pattern in self.traffic.safe)
-            if len(self._safe) < 1_024:
+            if len(self._safe) < _METHODS and len(path) <= _METHOD_LENGTH:
                 self._safe[path] = known
         return known
 

@@ -30,6 +30,8 @@ SLICE: Final = 64
 FLUSH_EVERY: Final = 0.2
 MAX_BATCHES: Final = 1_024
 """Encoded slices that wait for the exporter; while its collector is away, later spans are lost and counted."""
+CLOSE_WITHIN: Final = 5.0
+"""Seconds that a collector has for the last spans."""
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +61,8 @@ class Tracer:
 
     def __init__(self, *, encoder: SpanEncoder, sink: SpanSink, sampler: Sampler) -> None:
         self.waiting: deque[Ended] = deque()
-        self.lost = 0
-        """Spans that were dropped because too many waited."""
+        self._dropped = 0
+        self._undelivered = 0
         self._sampler = sampler
         description = sampler.get_description()
         self._follows_parent = description.startswith("ParentBased{")
@@ -69,9 +71,14 @@ class Tracer:
         """What the sampler says of every call without a parent; None: it has to be asked."""
         self._encoder = encoder
         self._sink = sink
-        self._batches: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._export, name="span export", daemon=True)
         self._thread.start()
+
+    @property
+    def lost(self) -> int:
+        """Spans that nobody will see: too many waited, or the exporter could not deliver them."""
+        return self._dropped + self._undelivered
 
     def begin(self, traceparent: bytes | None) -> Context | None:
         """The context for a call with this incoming `traceparent`; None where it passes on as it is."""
@@ -109,7 +116,7 @@ class Tracer:
         """A span has ended; times of `perf_counter_ns`."""
         if len(self.waiting) >= MAX_WAITING:
             self.waiting.popleft()
-            self.lost += 1
+            self._dropped += 1
         self.waiting.append(Ended(key, trace.trace_id, span_id, parent_id, start, end, bucket))
 
     async def run(self) -> None:
@@ -125,9 +132,10 @@ class Tracer:
         waiting = self.waiting
         ended = [waiting.popleft() for _ in range(min(SLICE, len(waiting)))]
         if self._batches.qsize() >= MAX_BATCHES:
-            self.lost += len(ended)
+            self._dropped += len(ended)
         else:
-            self._batches.put(self._encoder.encode(ended, offset=time_ns() - perf_counter_ns()))
+            encoded = self._encoder.encode(ended, offset=time_ns() - perf_counter_ns())
+            self._batches.put((len(ended), encoded))
 
     def _export(self) -> None:
         """The exporter's thread: one request per round, whatever has come together."""
@@ -137,21 +145,26 @@ class Tracer:
             while not self._batches.empty() and len(batches) < 16:
                 batches.append(self._batches.get())
             closing = None in batches
-            spans = b"".join(batch for batch in batches if batch)
-            if not spans:
-                continue
-            try:
-                self._sink.export(self._encoder.request(spans))
-            except Exception:
-                log.exception("spans could not be exported")
+            ready = [batch for batch in batches if batch is not None]
+            if ready and not self._delivered(b"".join(encoded for _, encoded in ready)):
+                self._undelivered += sum(count for count, _ in ready)
         self._sink.shutdown()
+
+    def _delivered(self, spans: bytes) -> bool:
+        try:
+            return self._sink.export(self._encoder.request(spans))
+        except Exception:
+            log.exception("spans could not be exported")
+            return False
 
     def close(self) -> None:
         """Encode and export what is left; waits a bounded time."""
         while self.waiting:
             self.encode()
         self._batches.put(None)
-        self._thread.join(timeout=5)
+        self._thread.join(CLOSE_WITHIN)
+        if self._thread.is_alive():
+            self._sink.shutdown()  # ends its retries
 
 
 class NoTracer:
@@ -180,10 +193,3 @@ class NoTracer:
 
     def close(self) -> None:
         pass
-
-
-def _root_name(sampler: Sampler) -> str:
-    root = getattr(sampler, "_root", sampler) if type(sampler).__name__ == "ParentBased" else sampler
-    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
-
-    return {id(ALWAYS_ON): "AlwaysOnSampler", id(ALWAYS_OFF): "AlwaysOffSampler"}.get(id(root), "")

@@ -15,6 +15,7 @@ class ClientConnection(Inlet):
 
     serves = False
     window = limits.UPSTREAM_WINDOW
+    max_unread = limits.MAX_UNREAD_UPSTREAM
     greeting = (
         frames.PREFACE
         + frames.settings(

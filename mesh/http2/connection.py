@@ -12,7 +12,7 @@ from typing import ClassVar
 from mesh.http2 import frames, limits
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.outlet import Outlet
-from mesh.http2.stream import LOW_WATER, Stream
+from mesh.http2.stream import GONE, LOW_WATER, Stream
 
 _FLUSH_AFTER = limits.WRITE_HIGH_WATER // frames.FRAME_LIMIT
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 class Connection(Outlet):
     """What both roles share; `Inlet` reads for it."""
 
+    serves: ClassVar[bool]
+    """The peer opens the streams: it sends requests, and we send responses."""
     greeting: ClassVar[bytes] = b""
     """Bytes we send first."""
     window: ClassVar[int] = limits.CONNECTION_WINDOW
@@ -85,7 +87,7 @@ class Connection(Outlet):
             stream.drain()
             if stream.peer is not None and stream.peer.recv_window < LOW_WATER:
                 stream.peer.replenish()
-            if len(self._out) > _FLUSH_AFTER:
+            if len(self.out) > _FLUSH_AFTER:
                 self.flush()  # so that the socket can say that it is full
 
     # The end of a stream, and of all
@@ -95,6 +97,7 @@ class Connection(Outlet):
         if self.streams.pop(stream.id, None) is not None:
             if stream.queue or self.blocked:
                 self._release(stream)
+            stream.queue = GONE
             if self.alert:
                 self.on_forgotten()
 
@@ -118,6 +121,7 @@ class Connection(Outlet):
         self.streams.clear()
         for stream in streams:
             self._release(stream)
+            stream.queue = GONE
             try:
                 stream.on_connection_lost()
             except Exception:  # our own mistake with one stream must not keep the others from being told

@@ -31,8 +31,6 @@ class Inlet(Connection):
 
     peer_preface: ClassVar[bytes] = b""
     """Bytes the peer sends before its SETTINGS."""
-    serves: ClassVar[bool]
-    """The peer opens the streams: a second header block on one holds the trailers of a request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +41,7 @@ class Inlet(Connection):
         """The peer's greeting was right, and the connection is not closed."""
         self._assembly = Assembly()
         self._control = ControlFrames(self)
-        self._serves = self.serves
+        self._serves = self.serves  # an attribute of the instance is found faster
 
     def data_received(self, data: bytes) -> None:
         buffer = self._rest + data if self._rest else data
@@ -188,7 +186,7 @@ class Inlet(Connection):
                 elif end:
                     stream.settle()
                 return
-            if self._serves:
+            if self._serves:  # a second block of a request
                 blocks.check_trailers(block, end)
             stream.recv_end = end == 1
             stream.on_headers(block, end)

@@ -20,8 +20,10 @@ WRITE_HIGH_WATER: Final = 262_144
 MAX_UNREAD_ANSWERS: Final = 1_000
 """Acknowledgements and refusals we hold for a peer that does not read (Envoy's limit)."""
 MAX_UNREAD: Final = 4 << 20
-"""Bytes of anything but data that we hold for a peer that does not read, before we cut it off: 4 096 streams' header
+"""Bytes of anything but data that we hold for a client that does not read, before we cut it off: 4 096 streams' header
 blocks of 1 KiB."""
+MAX_UNREAD_UPSTREAM: Final = 64 << 20
+"""The same for an upstream, which pauses for honest reasons while many clients call it."""
 MAX_USELESS_FRAMES: Final = 10_000
 """Frames at once that carry nothing of a call (SETTINGS, PING, PRIORITY, unknown types, empty DATA, headers and resets
 of closed streams) before we call it a flood. Each stream opened and each millisecond that passed pays for one."""

@@ -6,7 +6,7 @@ call over many small buffers costs more than one over the joined bytes).
 
 import asyncio
 import logging
-from typing import cast
+from typing import ClassVar, cast
 
 from mesh.http2 import blocks, frames, limits
 
@@ -18,11 +18,15 @@ log = logging.getLogger(__name__)
 class Outlet(asyncio.Protocol):
     """The transport, and what waits for it."""
 
+    max_unread: ClassVar[int] = limits.MAX_UNREAD
+    """Bytes written to a peer that takes nothing, before it is cut off."""
+
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.writable = True
         """The socket takes what we write; while it does not, the data of its streams queues."""
-        self._out: list[bytes] = []
+        self.out: list[bytes] = []
+        """Frames gathered in this turn of the event loop. Whoever finds it empty has to `wake`."""
         self._unread = 0
         """Bytes written although the socket does not take them: all that is not data."""
         self._first_block = True
@@ -48,14 +52,18 @@ class Outlet(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Write frames; the writes of one turn of the event loop are gathered into one."""
-        out = self._out
+        out = self.out
         if not out:
-            self._call_soon(self.flush)
+            self.wake()
         out.append(data)
+
+    def wake(self) -> None:
+        """Something begins to be gathered: write it at the end of this turn."""
+        self._call_soon(self.flush)
 
     def flush(self) -> None:
         """Write now what has been gathered."""
-        out = self._out
+        out = self.out
         if not out:
             return
         data = b"".join(out)
@@ -65,7 +73,7 @@ class Outlet(asyncio.Protocol):
             return
         if not self.writable:
             self._unread += len(data)
-            if self._unread > limits.MAX_UNREAD:
+            if self._unread > self.max_unread:
                 log.info("cutting %r off: it does not read what it makes us write", self)
                 transport.abort()
                 return
@@ -80,9 +88,9 @@ class Outlet(asyncio.Protocol):
         if size > 16_384:
             self.send(frames.headers(stream_id, block, end))
             return
-        out = self._out
+        out = self.out
         if not out:
-            self._call_soon(self.flush)
+            self.wake()
         out.append(_make_head(size << 8 | 1, end | 4, stream_id) + block)
 
     def close(self) -> None:

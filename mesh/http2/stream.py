@@ -24,6 +24,12 @@ GRANT_LIMIT: Final = 262_144
 """What one sender may have under way to us or queued here, in bytes: beyond it a window buys memory, not throughput."""
 LOW_WATER: Final = frames.DEFAULT_WINDOW // 2
 
+Queue = deque["tuple[bytes, int, Connection | None] | tuple[bytes, int] | tuple[int]"]
+"""What waits, in order: (payload, end, connection to credit) is DATA, (block, end) a header block, (code,) a reset."""
+
+GONE: Final[Queue] = deque([(frames.NO_ERROR,)])
+"""The queue of every stream that has left its connection: what it is told to send is dropped and credited."""
+
 _make_head = frames.make_head
 _DATA, _FRAME_LIMIT = frames.DATA, frames.FRAME_LIMIT
 
@@ -56,8 +62,7 @@ class Stream:
         self.recv_end: bool | None = False
         """None: nothing has arrived, and the first thing has to be a header block."""
         self.sent_end = False
-        # What waits: (payload, end, connection to credit) is DATA, (block, end) a header block, (code,) a reset.
-        self.queue: deque[tuple[bytes, int, Connection | None] | tuple[bytes, int] | tuple[int]] | None = None
+        self.queue: Queue | None = None
         self.queued = 0
 
     def __repr__(self) -> str:
@@ -102,6 +107,8 @@ class Stream:
         """Send a header block, behind the data that is still queued."""
         queue = self.queue
         if queue:
+            if queue is GONE:
+                return
             if not end:
                 raise blocks.Malformed("a header block in the middle of the message")
             queue.append((block, end))
@@ -125,7 +132,10 @@ class Stream:
         ):
             self.send_window -= size
             connection.send_window -= size
-            connection.send(_make_head(size << 8 | _DATA, end, self.id) + payload)
+            out = connection.out  # `Outlet.send`, without the call: saves 0.05 µs a frame
+            if not out:
+                connection.wake()
+            out.append(_make_head(size << 8 | _DATA, end, self.id) + payload)
             if source is not None:
                 source.credit(size)
             if end:
@@ -133,8 +143,11 @@ class Stream:
                 if self.recv_end:
                     connection.forget(self)
             return
-        self._enqueue(payload, end, source)
-        self.drain()
+        if self.queue is not GONE:
+            self._enqueue(payload, end, source)
+            self.drain()
+        elif source is not None:
+            source.credit(size)
 
     def _enqueue(self, payload: bytes, end: int, source: "Connection | None") -> None:
         """Queue data, joined with what waits already: a thousand tiny frames would cost a hundred times their bytes."""
@@ -153,7 +166,7 @@ class Stream:
     def drain(self) -> None:
         """Send what the windows admit by now; stay registered with the connection if that is what lacks."""
         connection = self.connection
-        while self.queue:
+        while self.queue and self.queue is not GONE:
             item = self.queue[0]
             if len(item) == 3:
                 payload, end, source = item
@@ -193,13 +206,13 @@ class Stream:
     def send_reset(self, code: int) -> None:
         """Give the stream up towards the other end; nothing happens if it has left its connection.
 
-        NO_ERROR is how a complete response stops a request (RFC 9113, 8.1): what is queued of it is sent first.
+        NO_ERROR is how a complete response stops its request (RFC 9113, 8.1): what is queued of it is sent first.
         """
         connection = self.connection
         if connection.streams.get(self.id) is not self:
             return
         queue = self.queue
-        if queue and code == frames.NO_ERROR:
+        if queue and code == frames.NO_ERROR and connection.serves:
             last = queue[-1]
             if len(last) == 1:
                 return

@@ -1,5 +1,7 @@
 """What `splitter.call` promises of one call: it passes as it is, in both directions, however either side ends it."""
 
+import pytest
+
 from mesh.http2 import frames
 from tests.splitter.rig import SAFE, UNSAFE, Client, Pair, pair
 from tests.splitter.wire import WIDE
@@ -252,8 +254,11 @@ class TestALostEndpoint:
             assert (call.status, call.fields[b":status"]) == (UNAVAILABLE, b"200")
             assert await at.green.quiet()
 
-    async def test_what_a_client_still_sends_to_it_never_uses_up_the_client_s_connection(self) -> None:
+    async def test_what_a_client_still_sends_to_it_never_uses_up_the_client_s_connection(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The trailers wait behind data that the client does not take, so its stream stays open."""
+        monkeypatch.setattr("splitter.pool.LASTING", 0.0)  # connect again at once
         async with pair() as at:
             slow = await at.rig.client(settings={frames.INITIAL_WINDOW_SIZE: 10})
             granted = slow.granted

@@ -47,6 +47,10 @@ async def test_a_client_that_invents_methods_does_not_grow_the_metrics() -> None
         calls = at.rig.observer.calls
         assert len(calls) == module.MAX_METHODS + 1
         assert calls[OTHER, "blue", "split", "UNIMPLEMENTED"].count == 20
+        long = at.client.call(b"/a.S/" + b"x" * 10_000)
+        (await at.blue.request()).refuse(12)
+        await long.end()
+        assert calls[OTHER, "blue", "split", "UNIMPLEMENTED"].count == 21
         known = at.client.call(b"/a.S/Method3")
         (await at.blue.request()).refuse(12)
         await known.end()

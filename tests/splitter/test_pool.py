@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -104,6 +104,19 @@ async def connecting(*, listening: bool = True, **peer: object) -> AsyncIterator
                 await each.gone()
 
 
+def _noting(slept: list[float], enough: asyncio.Event | None = None) -> Callable[[float], Awaitable[None]]:
+    """Notes what would be slept, and says when that was a dozen times."""
+    sleep = asyncio.sleep
+
+    async def noting(seconds: float) -> None:
+        slept.append(seconds)
+        if enough is not None and len(slept) == 12:
+            enough.set()
+        await sleep(0)
+
+    return noting
+
+
 class TestConnecting:
     async def test_a_connection_is_opened_before_anybody_calls(self) -> None:
         async with connecting() as at:
@@ -160,15 +173,7 @@ class TestConnecting:
     ) -> None:
         slept: list[float] = []
         enough = asyncio.Event()
-        sleep = asyncio.sleep
-
-        async def sleeping(seconds: float) -> None:
-            slept.append(seconds)
-            if len(slept) == 12:
-                enough.set()
-            await sleep(0)
-
-        monkeypatch.setattr("splitter.pool.asyncio.sleep", sleeping)
+        monkeypatch.setattr("splitter.pool.asyncio.sleep", _noting(slept, enough))
         async with connecting(listening=False):
             async with asyncio.timeout(10):
                 await enough.wait()
@@ -185,6 +190,22 @@ class TestConnecting:
                 (await at.connected(number)).cut()
             await at.connected(4)
             assert at.turns == []
+
+    @pytest.mark.parametrize("farewell", ["hangs up", "says goaway"])
+    async def test_an_endpoint_that_leaves_as_soon_as_it_is_reached_is_not_asked_without_a_pause(
+        self, farewell: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr("splitter.pool.asyncio.sleep", _noting(slept))
+        async with connecting() as at:
+            for number in range(1, 6):
+                peer = await at.connected(number)
+                peer.cut() if farewell == "hangs up" else peer.goaway(0)
+            await at.connected(6)
+            monkeypatch.undo()
+        assert len(slept) >= 5
+        assert slept[4] > slept[0]
+        assert at.turns == []
 
     async def test_a_connection_that_says_goaway_is_replaced_and_stays_until_its_calls_are_done(self) -> None:
         async with connecting() as at:
@@ -221,6 +242,16 @@ class TestManyCalls:
                 ending.end()
                 assert waiting.connection is ending.connection
             assert len(at.server.open) == module.MAX_CONNECTIONS
+
+    async def test_calls_that_a_first_connection_can_serve_open_no_second(self) -> None:
+        async with connecting(acknowledges=False) as at:
+            peer = await at.server.connection()
+            calls = [at.call() for _ in range(3)]
+            peer.acknowledge()
+            await at.news.until(lambda: all(call.connection for call in calls))
+            for _ in range(5):
+                await peer.sync()
+            assert len(at.server.peers) == 1
 
     async def test_those_that_wait_longest_are_served_first_and_those_that_gave_up_not_at_all(self) -> None:
         async with connecting(acknowledges=False) as at:
