@@ -63,5 +63,5 @@ def answer(stream: Stream, code: int, message: str, *, started: bool = False) ->
     """
     block = literal(b"grpc-status", b"%d" % code) + literal(b"grpc-message", percent_encoded(message))
     stream.send_headers(block if started else _STATUS_200 + _CONTENT_TYPE + block, frames.END_STREAM)
-    if not stream.recv_end and not stream.queue:
+    if not stream.recv_end:
         stream.send_reset(frames.NO_ERROR)

@@ -212,21 +212,21 @@ class Call(Stream):
     def _refused(self, status: str | None) -> bool:
         """Trailers alone may say that the endpoint would not serve the call, rather than how it went: send it again.
 
-        A leaving gRPC server answers CANCELLED to what reaches it after its GOAWAY, though nobody cancelled.
+        A gRPC server that shuts down answers CANCELLED to what reaches it meanwhile, though nobody cancelled; under
+        load that answer can be here before its GOAWAY.
         """
+        if status not in ("UNAVAILABLE", "CANCELLED"):
+            return False
         leg = self.peer
-        leaving = isinstance(leg, Leg) and leg.connection.leaving
-        if status == "UNAVAILABLE" or (status == "CANCELLED" and leaving):
-            return self.resend(status, again=leaving)
-        return False
+        return self.resend(status, again=isinstance(leg, Leg) and leg.connection.leaving)
 
     def on_leg_reset(self, code: int) -> None:
         """The endpoint reset the stream, or never processed it."""
         status = answers.reset_code(code)
         if not self.responded and code == frames.REFUSED_STREAM and self.resend(status, again=True):
             return
-        if self.done:
-            self._stop_client(code)
+        if self.done:  # the response is complete: a client that still sends may stop
+            self.send_reset(frames.NO_ERROR)
             return
         self.send_reset(code)
         self.finish(status)
@@ -234,20 +234,13 @@ class Call(Stream):
     def on_leg_lost(self) -> None:
         """The endpoint's connection broke; it may have processed the request."""
         if self.done:
-            self._stop_client(frames.NO_ERROR)
+            self.send_reset(frames.NO_ERROR)
             return
         if not self.responded and self.safe and self.resend("UNAVAILABLE", again=True):
             return
         message = f"the connection to {self.pool.endpoint} was lost"
         answers.answer(self, answers.UNAVAILABLE, message, started=self.responded)
         self.finish("UNAVAILABLE")
-        self.peer = None
-
-    def _stop_client(self, code: int) -> None:
-        """Nobody reads what a client still sends after its answer; a reset must not overtake that answer."""
-        self.peer = None
-        if not self.queue:
-            self.send_reset(code)
 
     def reject(self, reason: str) -> None:
         """The endpoint cannot be reached: nothing was sent, so another may be tried."""

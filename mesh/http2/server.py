@@ -66,6 +66,5 @@ class ServerConnection(Inlet):
             self.close()
 
     def _last_peer_stream(self) -> int:
-        return min(
-            self.highest_seen, self._refuse_above
-        )  # a GOAWAY never names a higher stream than one before
+        """Never higher than a GOAWAY before said."""
+        return min(self.highest_seen, self._refuse_above)

@@ -65,6 +65,16 @@ class TestTheWayThere:
             request.answer()
             assert (await call.end()).status == 0
 
+    async def test_a_request_of_headers_alone_leaves_nothing_behind(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=None)
+            request = await (await at.blue.request()).end()
+            request.answer()
+            await call.end()
+            await at.client.sync()
+            assert at.rig.switch.in_flight == 0
+            assert {pool.in_flight for pool in at.rig.control.endpoints.pools.values()} == {0}
+
 
 class TestTheWayBack:
     async def test_the_answer_says_which_color_gave_it_and_else_nothing_new(self) -> None:
@@ -185,6 +195,16 @@ class TestEarlyAnswers:
             slow.say(frames.window_update(call.id, 10_000))
             await call.end()
             assert (call.data, call.status) == (b"x" * 5_000, 0)
+            assert at.rig.counted() == {("blue", "split", "OK"): 1}
+
+    async def test_a_cancel_behind_it_is_no_second_outcome(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=b"part", end=False)
+            request = await at.blue.request()
+            request.answer()
+            await call.end()
+            call.cancel()
+            await request.until(lambda each: each.reset == CANCEL)
             assert at.rig.counted() == {("blue", "split", "OK"): 1}
 
 

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from mesh.http2 import frames
-from tests.splitter.rig import LOOPBACK, SAFE, UNSAFE, Rig, pair
+from mesh.http2.limits import CONNECTION_WINDOW
+from tests.splitter.rig import LOOPBACK, SAFE, UNSAFE, Pair, Rig, pair
+from tests.splitter.wire import Exchange
 
 REFUSED = frames.REFUSED_STREAM
 UNAVAILABLE = 14
@@ -138,14 +140,26 @@ class TestWhatMayHaveBeenProcessed:
     async def test_a_leaving_server_s_cancelled_is_no_answer(self) -> None:
         """grpc-core says so to calls that meet its shutdown; nobody cancelled them."""
         async with pair() as at:
-            call, cancelled = at.client.call(), at.client.call()
-            leaving, other = await at.blue.request(), await at.blue.request()
-            other.refuse(1)
-            assert (await cancelled.end()).status == 1, "a server that stays means it"
+            call = at.client.call()
+            leaving = await at.blue.request()
             leaving.peer.goaway(leaving.id)
             leaving.refuse(1)
             (await at.blue.request()).answer()
             assert (await call.end()).status == 0
+
+    async def test_a_cancelled_that_comes_before_its_server_s_goaway_is_no_answer_either(self) -> None:
+        """Under load the two change places; the call goes to another endpoint, and not back."""
+        async with pair(TO_GREEN) as at:
+            call = at.client.call()
+            (await at.green.request()).refuse(1)
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+
+    async def test_a_cancelled_of_the_only_endpoint_is_the_answer(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            call = at.client.call()
+            (await at.blue.request()).refuse(1)
+            assert (await call.end()).status == 1
 
     async def test_another_failure_is_an_answer_and_not_sent_again(self) -> None:
         async with pair() as at:
@@ -301,17 +315,87 @@ async def test_the_largest_request_that_is_kept_is_sent_again_whole() -> None:
         assert (await call.end()).status == 0
 
 
-async def test_sending_again_credits_the_client_once() -> None:
-    """Or the connection's window would grow with each failure."""
-    async with pair() as at:
+ENDINGS = (
+    *(
+        "is served",
+        "is sent again",
+        "is sent again while it goes on",
+        "is lost",
+        "is refused",
+        "is cancelled",
+    ),
+    *("waits and is served", "waits and is cancelled", "waits and is rejected", "waits and goes elsewhere"),
+    *("is answered early", "is longer than what is kept"),
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_the_client_is_credited_exactly_once_for_each_byte_however_its_call_ends(ending: str) -> None:
+    """Less, and its connection would stop one day; more, and it could send without end."""
+    async with pair({"split": {"blue": 100}, "fallback": ending == "waits and goes elsewhere"}) as at:
         connection = next(iter(at.rig.switch.clients))
-        before = connection.recv_window
-        for _ in range(70):  # 70 × 60 000 bytes: one credit of 4 MiB, once
-            call = at.client.call(body=b"x" * 60_000)
-            (await at.blue.request()).cancel(REFUSED)
-            (await at.blue.request()).answer()
+        if "waits" in ending:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"blue": 0, "red": 100}, "fallback": ending == "waits and goes elsewhere"})
+            peer = await red.connection()
+        call = at.client.call(UNSAFE, body=b"a" * 20_000, end=False)
+        call.send(b"b" * 20_000)
+        await at.client.sync()
+        match ending:
+            case "waits and is served":
+                peer.acknowledge()
+                request = await red.request()
+                call.send(b"c" * 20_000, end=True)
+                (await request.end()).answer()
+            case "waits and is cancelled":
+                call.cancel()
+            case "waits and is rejected":
+                red.die()
+            case "waits and goes elsewhere":
+                red.die()
+                call.send(b"c" * 20_000, end=True)
+                (await (await at.blue.request()).end()).answer()
+            case _:
+                request = await at.blue.request()
+                await request.until(lambda each: len(each.data) == 40_000)
+                await _end(ending, at, call, request)
+        if "cancelled" not in ending:
             await call.end()
-        assert connection.recv_window <= before
+        await at.client.sync()
+        assert at.rig.switch.in_flight == 0
+        assert connection.recv_window + connection._credit == CONNECTION_WINDOW
+
+
+async def _end(ending: str, at: Pair, call: Exchange, request: Exchange) -> None:
+    match ending:
+        case "is served":
+            call.send(b"c" * 20_000, end=True)
+            (await request.end()).answer()
+        case "is sent again":
+            call.send(b"c" * 20_000, end=True)
+            (await request.end()).cancel(REFUSED)
+            (await (await at.blue.request()).end()).answer()
+        case "is sent again while it goes on":
+            request.cancel(REFUSED)
+            again = await at.blue.request()
+            call.send(b"c" * 20_000, end=True)
+            (await again.end()).answer()
+        case "is lost":
+            request.peer.cut()
+        case "is refused":
+            request.refuse(UNAVAILABLE)
+            request.cancel(frames.NO_ERROR)
+        case "is cancelled":
+            call.cancel()
+            await request.until(lambda each: each.reset is not None)
+        case "is answered early":
+            request.answer()
+            request.cancel(frames.NO_ERROR)
+            call.send(b"c" * 20_000)
+        case "is longer than what is kept":
+            await call.until(lambda each: each.granted)
+            call.send(b"c" * 30_000, end=True)
+            (await request.end()).answer()
 
 
 async def test_a_call_that_nobody_can_take_is_told_who_was_wanted() -> None:

@@ -157,7 +157,7 @@ async def upstream_talks_nonsense(seed: int) -> None:
     assert not [
         side for side in client.sides.values() if not side.over and not (side.heard_end or side.said_end)
     ]
-    assert not any(unsettled(client.connection).values())  # type: ignore[arg-type]
+    assert not any(unsettled(client.connection).values())
 
 
 def talk(client: StrictClient, chance: Random) -> None:

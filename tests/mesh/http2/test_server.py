@@ -87,9 +87,15 @@ async def test_streams_above_the_limit_are_refused_until_others_end() -> None:
     assert connection.calls[-1][0] == last + 2
 
 
-async def test_a_client_that_does_not_read_its_refusals_is_sent_away() -> None:
+@pytest.mark.parametrize("why", ["malformed", "too many"])
+async def test_a_client_that_does_not_read_its_refusals_is_sent_away(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connection, wire = await recorder()
-    connection.mistake = Malformed("it lacks a path")
+    if why == "malformed":
+        connection.mistake = Malformed("it lacks a path")
+    else:
+        monkeypatch.setattr(limits, "MAX_STREAMS", 0)
     connection.pause_writing()
     for number in range(limits.MAX_UNREAD_ANSWERS):
         wire.say(f.headers(2 * number + 1, REQUEST, 1))

@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.http2 import frames as f
+from mesh.http2.stream import GONE, Stream
 from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, linked, unsettled
 from tests.mesh.http2.spoken import WINDOW, answering, data, kinds, much
 from tests.mesh.http2.wire import heard, told
@@ -166,6 +167,19 @@ async def test_nothing_is_granted_to_a_sender_that_has_ended() -> None:
     assert await link.at_client(f.window_update(1, 1_000_000)) == []
 
 
+async def test_data_of_two_sources_is_credited_to_each() -> None:
+    """A call that is sent again has bytes that were credited before, and bytes that were not."""
+    link = await linked(upstream_settings={WINDOW: 0})
+    leg = link.back.open(Stream)
+    leg.send_data(b"credited before", 0, None)
+    leg.send_data(b"one", 0, link.front)
+    leg.send_data(b"two", 0, link.front)
+    leg.send_data(b"", 1, None)
+    assert len(leg.queue or ()) == 2
+    await link.at_client(f.window_update(leg.id, 1_000))
+    assert link.front._credit == 6
+
+
 @pytest.mark.parametrize("how", ["reset", "goaway", "lost", "fault"])
 async def test_what_is_said_to_a_stream_that_has_left_is_dropped_and_credited(how: str) -> None:
     """A policy may keep such a stream for a peer; nothing it says may reach the wire or be lost from a window."""
@@ -183,12 +197,17 @@ async def test_what_is_said_to_a_stream_that_has_left_is_dropped_and_credited(ho
             link.upstream.say(f.frame(f.PING, 0, 1))
     await heard(link.upstream)
     assert not link.back.streams
-    await link.at_upstream(much(1, 40_000) + f.headers(1, TRAILERS, 1))
+    await link.at_upstream(much(1, 40_000))
     leg.widen(1)
+    leg.drain()
     leg.send_reset(f.CANCEL)
+    leg.send_headers(TRAILERS, 0)
+    await link.at_upstream(data(1) + f.headers(1, TRAILERS, 1))
     assert await heard(link.upstream) == []
+    assert leg.queue is GONE
+    assert len(GONE) == 1
     assert leg.queued == 0
-    assert link.front._credit == 40_000
+    assert link.front._credit == 40_001
     assert not link.back.blocked
 
 
