@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from mesh import contract
 from mesh.consul import Answer, Consul, ConsulError, Instance
 from mesh.follow import follow
+from model_server.address import Address
 from model_server.models import Model
 
 log = logging.getLogger(__name__)
@@ -169,7 +170,7 @@ class ConsulRegistration:
                     port=identity.port,
                     tags=identity.tags,
                     meta=identity.meta,
-                    grpc_check=f"{identity.address}:{identity.port}",
+                    grpc_check=str(Address(identity.address, identity.port)),
                 )
             except ConsulError as error:
                 self._tell(error)

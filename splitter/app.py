@@ -101,12 +101,12 @@ class App:
     def _follow(consul: Consul, control: Control, group: asyncio.TaskGroup) -> None:
         key = contract.traffic_key(control.service)
         document_loop = follow(
-            control.watched(partial(consul.get, key)),
+            control.watched("document", partial(consul.get, key)),
             publish=control.on_document,
             on_error=control.on_consul_error,
         )
         instances_loop = follow(
-            control.watched(partial(consul.instances, control.service)),
+            control.watched("instances", partial(consul.instances, control.service)),
             publish=control.on_instances,
             on_error=control.on_consul_error,
         )
@@ -145,6 +145,7 @@ class App:
             log.warning("%d calls did not finish within %g s", switch.in_flight, self._settings.drain)
             for client in list(switch.clients):
                 client.close()
+        switch.mirrors.stop()
 
 
 def _registry(control: Control, switch: Switch) -> CollectorRegistry:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 KEPT_LIMIT: Final = 65_536
 """Request bytes kept for sending again (linkerd's figure); also all that a client can send before we grant more."""
+KEPT_LEAST: Final = 64
+"""What a kept piece counts at least, or a request of one-byte frames would be almost free."""
 MAX_ATTEMPTS: Final = 3
 
 
@@ -134,9 +136,12 @@ class Call(Stream):
         self.peer = leg = connection.open(Leg)
         leg.peer = self
         block, end = self.block, self.ended
+        request = self.request
         if self.trace is not None:
-            traceparent = self.request.traceparent
-            block = edited(block, drop=(traceparent,) if traceparent else (), append=self.leg_field)
+            parent = (request.traceparent,) if request.traceparent else ()
+            block = edited(block, drop=parent + request.strays, append=self.leg_field)
+        elif request.strays:
+            block = edited(block, drop=request.strays)
         connection.send_block(leg.id, block, end)
         if end:
             leg.sent_end = True
@@ -178,7 +183,7 @@ class Call(Stream):
         kept = self.kept
         if kept is not None:
             kept.append((payload, end, is_block))
-            self.kept_size += len(payload)
+            self.kept_size += max(len(payload), KEPT_LEAST)
             if self.peer is not None:
                 self.passed += 1
                 if self.kept_size > KEPT_LIMIT:
@@ -208,6 +213,11 @@ class Call(Stream):
         self.send_headers(block, end)
         if end:
             self.finish(head.status or "UNKNOWN")
+            leg = self.peer
+            if leg is not None and leg.queue:
+                leg.send_reset(
+                    frames.CANCEL
+                )  # nobody reads the rest of the request, nor grants windows for it
 
     def _refused(self, status: str | None) -> bool:
         """Trailers alone may say that the endpoint would not serve the call, rather than how it went: send it again.
@@ -262,7 +272,8 @@ class Call(Stream):
         leg, self.peer = self.peer, None
         if leg is not None:
             leg.peer = None
-            leg.send_reset(frames.CANCEL)
+            if not (leg.recv_end and leg.sent_end):
+                leg.send_reset(frames.CANCEL)
         target, pool = choice
         if target.color != self.target.color:
             self.reason = contract.REASON_FALLBACK

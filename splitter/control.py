@@ -10,13 +10,14 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from mesh import traffic as document
 from mesh.consul import Answer, Entry, Instance
 from mesh.follow import Question
 from mesh.traffic import Invalid, Problem, Traffic
-from splitter.endpoints import Endpoints
+from splitter.endpoints import MEMORY, Endpoints
 from splitter.lastgood import LastGood
 from splitter.switch import Switch
 from splitter.table import build
@@ -76,27 +77,34 @@ class Control:
         self._raw: bytes | None = None
         self._missing = ""
         self._failed_at = float("-inf")
-        self._answered_at = float("-inf")
         self._known = {"document": False, "instances": False}
+        self._answered = {"document": False, "instances": False}
+        """What Consul itself has said since the start; the rest is known from disk."""
+        self._down: set[str] = set()
+        self._listed: tuple[Instance, ...] = ()
         self._last_good = last_good
         self._on_news = on_news
         self._on_seen = on_seen
 
     # What Consul says
 
-    def watched(self, ask: Question[T]) -> Question[T]:
-        """The same question; its answers are noticed, though they bring nothing new."""
+    def watched(self, name: str, ask: Question[T]) -> Question[T]:
+        """The same question; whether it is answered is noticed, though the answer may bring nothing new."""
 
         async def asked(*, index: int | None, wait: float) -> Answer[T]:
-            answer = await ask(index=index, wait=wait)
-            self._answered_at = time.monotonic()
+            try:
+                answer = await ask(index=index, wait=wait)
+            except Exception:
+                self._down.add(name)
+                raise
+            self._down.discard(name)
             return answer
 
         return asked
 
     def on_document(self, entry: Entry | None, restarted: bool) -> None:
         """The key's value, or its absence."""
-        self._known["document"] = True
+        self._known["document"] = self._answered["document"] = True
         self._missing = ""
         if entry is None:
             if self._has_document and (restarted or self._is_unsure()):
@@ -119,12 +127,20 @@ class Control:
 
     def on_instances(self, instances: tuple[Instance, ...], restarted: bool) -> None:
         """Every registered instance of the service."""
-        self._known["instances"] = True
-        lost = restarted or self._is_unsure()
-        for endpoints in (self.endpoints, self.shadow_endpoints):
-            if restarted:
+        self._known["instances"] = self._answered["instances"] = True
+        # Without `service:read` Consul answers 200 with an empty list: that is no deregistration either
+        vanished = not instances and bool(self.endpoints.instances)
+        if restarted or vanished:
+            for endpoints in (self.endpoints, self.shadow_endpoints):
                 endpoints.doubt()
-            endpoints.learn(instances, lost=lost, now=time.monotonic())
+        self._listed = instances
+        self._learn(lost=restarted or vanished or self._is_unsure())
+
+    def _learn(self, *, lost: bool) -> None:
+        for endpoints in (self.endpoints, self.shadow_endpoints):
+            endpoints.learn(self._listed, lost=lost, now=time.monotonic())
+        if self.endpoints.remembers:
+            asyncio.get_running_loop().call_later(MEMORY + 1, partial(self._learn, lost=False))
         self._changed()
 
     def on_consul_error(self, error: Exception) -> None:
@@ -133,14 +149,14 @@ class Control:
         log.warning("%s", error)
         for endpoints in (self.endpoints, self.shadow_endpoints):
             endpoints.doubt()
-        saved = self._last_good.load()
+        saved = None if all(self._known.values()) else self._last_good.load()
         if saved is None:
             return
         if not self._known["document"]:
             self._known["document"] = True
             if saved.document is not None:
                 self._apply(document.parse(saved.document), revision=saved.revision, raw=saved.document)
-            self._missing = "Consul has not answered yet; the last good document on disk is applied"
+                self._missing = "Consul has not answered yet; the last good document on disk is applied"
         if not self._known["instances"] and saved.instances:
             self._known["instances"] = True
             for endpoints in (self.endpoints, self.shadow_endpoints):
@@ -149,8 +165,8 @@ class Control:
 
     @property
     def consul_up(self) -> bool:
-        """Consul has answered since it last failed."""
-        return self._answered_at >= self._failed_at
+        """Consul answered when it was last asked, both for the document and for the instances."""
+        return not self._down
 
     def _is_unsure(self) -> bool:
         return time.monotonic() - self._failed_at < UNSURE
@@ -165,9 +181,12 @@ class Control:
 
     def _changed(self) -> None:
         self.rebuild()
-        self._last_good.save(
-            document=self._raw, revision=self.revision, instances=tuple(self.endpoints.instances.values())
-        )
+        if all(self._answered.values()):  # before that, what is on disk is better than what we know
+            self._last_good.save(
+                document=self._raw,
+                revision=self.revision,
+                instances=tuple(self.endpoints.instances.values()),
+            )
         if all(self._known.values()):
             self.ready.set()
 
@@ -179,6 +198,10 @@ class Control:
         self.shadow_endpoints.want({mirror.color for mirror in traffic.mirror if mirror.weight})
         pools = self.endpoints.available()
         warnings = [self._missing] if self._missing else []
+        warnings += [
+            f"instance {id} is no longer listed by Consul, which has failed; it is kept for a while"
+            for id in self.endpoints.remembers
+        ]
         if not pools:
             pools = self.endpoints.reachable()
             if pools:

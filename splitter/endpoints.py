@@ -39,6 +39,11 @@ class Endpoints:
         """Consul has failed: what it does not list from now on may be its loss, until it has listed it again."""
         self._confirmed.clear()
 
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """Instances kept although Consul does not list them."""
+        return tuple(self._remembered)
+
     def learn(self, instances: Iterable[Instance], *, lost: bool, now: float) -> None:
         """Take in Consul's answer. `lost`: Consul has just failed, so what is missing may be its loss."""
         answered = {instance.id: instance for instance in instances}
@@ -49,7 +54,8 @@ class Endpoints:
                 continue
             if lost and id not in self._confirmed:
                 self._remembered.setdefault(id, now + MEMORY)
-            if self._remembered.get(id, 0.0) > now:
+            # While Consul lists nothing at all, it says nothing of this one either
+            if self._remembered.get(id, 0.0) > now or (id in self._remembered and not listed):
                 answered[id] = instance
         self._remembered = {
             id: until for id, until in self._remembered.items() if id in answered and id not in listed

@@ -1,5 +1,6 @@
 """The last good document and the last known instances, on disk for a restart while Consul is down."""
 
+import contextlib
 import json
 import logging
 import tempfile
@@ -48,15 +49,18 @@ class LastGood:
         except OSError as error:
             log.warning("cannot keep the last good document in %s: %s", self.path, error)
             if temporary is not None:
-                temporary.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
         else:
             self._written = saved
 
     def load(self) -> Saved | None:
         """What was saved, or None if there is nothing that can be read and whose document is good."""
-        if self.path is None or not self.path.exists():
+        if self.path is None:
             return None
         try:
+            if not self.path.exists():
+                return None
             content = json.loads(self.path.read_text())
             document = content["document"]
             instances = tuple(

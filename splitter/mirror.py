@@ -81,6 +81,11 @@ class Mirrors:
             return False
         return size > MAX_BYTES or sum(other.buffered for other in self.active) > MAX_TOTAL_BYTES
 
+    def stop(self) -> None:
+        """The sidecar ends: what has not ended by now is dropped, and counted."""
+        for shadow in list(self.active):
+            shadow.finish(DROPPED, "shutdown")
+
     def start(self, switch: "Switch", call: "Call", rule: "MirrorRule") -> None:
         """Begin a shadow of this call, or count why not."""
         self.started[rule.color] += 1
@@ -144,7 +149,9 @@ class ShadowCall:
         self.kept_size = 0
         self.started = perf_counter_ns()
         request = call.request
-        drop = [request.timeout] if request.timeout else []
+        drop = [*request.strays]
+        if request.timeout:
+            drop.append(request.timeout)
         append = _ROLE + rule.timeout_field  # its own deadline, not the client's
         self.span = b""
         if self.trace is not None:

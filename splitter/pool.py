@@ -26,6 +26,8 @@ LASTING: Final = 1.0
 MAX_CONNECTIONS: Final = 16
 """Connections to one endpoint: an upstream that allows 100 streams each then serves 1 600 at once."""
 MAX_HELD: Final = 1_024
+HOLD_LIMIT: Final = 1.0
+"""Seconds that a call waits for an endpoint without a connection; one that is only full it may wait for longer."""
 _FAILURES: Final = (OSError, TimeoutError, ValueError, OverflowError)
 """Of connecting; the last two where what is registered is no address at all."""
 
@@ -132,16 +134,25 @@ class Pool:
 
     def hold(self, call: Held) -> None:
         """Keep the call until a connection has room; over the limit it is rejected at once."""
+        if len(self.held) >= MAX_HELD:
+            self.held = deque(held for held in self.held if not held.gone)
         if self.retired or len(self.held) >= MAX_HELD:
             call.reject(
                 "too many calls wait for a connection" if not self.retired else "the endpoint has left"
             )
             return
         self.held.append(call)
+        asyncio.get_running_loop().call_later(HOLD_LIMIT, self._give_up, call)
         for connection in self.connections:
             connection.alert = True
         if sum(not connection.leaving for connection in self.connections) < MAX_CONNECTIONS:
             self._wanted.set()
+
+    def _give_up(self, call: Held) -> None:
+        if call in self.held and not self.connected:
+            self.held.remove(call)
+            if not call.gone:
+                call.reject(f"no connection to {self.endpoint} within {HOLD_LIMIT:g} s")
 
     def serve_held(self) -> None:
         """Give what room there is to the calls that wait longest."""

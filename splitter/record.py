@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from mesh import contract
@@ -19,6 +19,9 @@ from splitter.control import Seen
 SESSION_TTL: Final = 15.0
 """Seconds; a sidecar that was killed vanishes from the status within twice that."""
 RETRY: Final = 1.0
+LONGEST_RETRY: Final = 30.0
+GOODBYE: Final = 2.0
+"""Seconds that a Consul which does not answer may hold up our end."""
 HISTORY_LIMIT: Final = 200
 """Entries kept; the oldest go."""
 VALUE_LIMIT: Final = 500_000
@@ -54,6 +57,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Write until cancelled; what cannot be written now is written when Consul is back."""
+        delay = RETRY
         try:
             while True:
                 try:
@@ -62,20 +66,30 @@ class Recorder:
                 except TimeoutError:
                     pass
                 self._news.clear()
-                try:
-                    await self._write_status()
-                    await self._write_history()
-                except ConsulError as error:
-                    log.warning("%s", error)
-                    if isinstance(error, SessionLostError):
-                        self._session = None
-                    await asyncio.sleep(RETRY)
+                # One may be denied and the other allowed
+                written = [await self._tried(self._write_history), await self._tried(self._write_status)]
+                if all(written):
+                    delay = RETRY
+                else:
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, LONGEST_RETRY)
                     self._news.set()
-                except Exception:  # a bug here must not end the data path
-                    log.exception("cannot tell Consul what this sidecar did")
-                    self._seen.clear()
         finally:
             await self._leave()
+
+    async def _tried(self, write: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it worked, or failed in a way that another try will not mend."""
+        try:
+            await write()
+        except ConsulError as error:
+            log.warning("%s", error)
+            if isinstance(error, SessionLostError):
+                self._session = None
+            return False
+        except Exception:  # a bug here must not end the data path
+            log.exception("cannot tell Consul what this sidecar did")
+            self._seen.clear()
+        return True
 
     async def _write_status(self) -> None:
         if self._session is None:
@@ -105,8 +119,9 @@ class Recorder:
     async def _leave(self) -> None:
         if self._session is not None:
             try:
-                await self._consul.destroy_session(self._session)
-            except ConsulError as error:
+                async with asyncio.timeout(GOODBYE):
+                    await self._consul.destroy_session(self._session)
+            except (ConsulError, TimeoutError) as error:
                 log.warning("%s", error)
 
 

@@ -7,6 +7,7 @@ the next block that starts with it is read only from there on: 6 µs become 1–
 
 from typing import Final
 
+from mesh import contract
 from mesh.http2.blocks import Field, Malformed, fields
 
 REMEMBERED: Final = 8
@@ -18,21 +19,38 @@ _PATH, _METHOD, _SCHEME, _TRACEPARENT, _TIMEOUT = (
     b"traceparent",
     b"grpc-timeout",
 )
+_ROLE: Final = contract.HEADER_ROLE.encode()
 _HEX: Final = frozenset(b"0123456789abcdef")
 
 
 class Request:
     """The fields that matter; `key`, `traceparent` and `timeout` are None where the call has none."""
 
-    __slots__ = ("end", "key", "method", "path", "scheme", "timeout", "traceparent")
+    __slots__ = (
+        "authority",
+        "end",
+        "key",
+        "method",
+        "path",
+        "regular",
+        "scheme",
+        "strays",
+        "timeout",
+        "traceparent",
+    )
 
     def __init__(self) -> None:
         self.path: bytes | None = None
         self.method = False
         self.scheme = False
+        self.authority = False
+        self.regular = False
+        """A field that is not a pseudo field has come: after it none may (RFC 9113, 8.3)."""
         self.key: bytes | None = None
         self.traceparent: Field | None = None
         self.timeout: Field | None = None
+        self.strays: tuple[Field, ...] = ()
+        """Fields that must not reach an endpoint: ours from a client, and all but the last of those that are single."""
         self.end = 0
         """How much of the block this describes."""
 
@@ -40,41 +58,48 @@ class Request:
         """An independent copy, to go on reading with."""
         twin = Request.__new__(Request)
         twin.path, twin.method, twin.scheme = self.path, self.method, self.scheme
-        twin.key, twin.traceparent, twin.timeout, twin.end = (
-            self.key,
-            self.traceparent,
-            self.timeout,
-            self.end,
-        )
+        twin.authority, twin.regular, twin.key = self.authority, self.regular, self.key
+        twin.traceparent, twin.timeout = self.traceparent, self.timeout
+        twin.strays, twin.end = self.strays, self.end
         return twin
 
     def take(self, found: list[Field], key_name: bytes | None) -> None:
         """Read these fields too; the first of several keys counts, and the last of the others."""
         for field in found:
             name = field[0]
-            if name == key_name:
-                if self.key is None:
-                    self.key = field[1]
-                if name == _TRACEPARENT:
-                    self.traceparent = field
-            elif name == _TRACEPARENT:
+            if name[:1] == b":":
+                self._pseudo(name, field[1])
+                continue
+            self.regular = True
+            if name == key_name and self.key is None:
+                self.key = field[1]
+            if name == _TRACEPARENT:
+                if self.traceparent is not None:
+                    self.strays += (self.traceparent,)
                 self.traceparent = field
             elif name == _TIMEOUT:
+                if self.timeout is not None:
+                    self.strays += (self.timeout,)
                 self.timeout = field
-            elif name[:1] == b":":
-                self._pseudo(name, field[1])
+            elif name == _ROLE:
+                self.strays += (field,)
+            elif name == b"te" and field[1] != b"trailers":
+                raise Malformed("te may only be trailers (RFC 9113, 8.2.2)")
 
     def _pseudo(self, name: bytes, value: bytes) -> None:
+        if self.regular:
+            raise Malformed(f"{name!r} stands after a regular field")
         if name == _PATH:
             if self.path is not None or not value:
                 raise Malformed(":path is there twice or empty")
             self.path = value
-        elif name == _METHOD:
-            self.method = True
-        elif name == _SCHEME:
-            self.scheme = True
-        elif name not in (b":authority", b":protocol"):
+            return
+        slot = {_METHOD: "method", _SCHEME: "scheme", b":authority": "authority"}.get(name)
+        if slot is None:
             raise Malformed(f"the pseudo field {name!r} is not one of a request")
+        if getattr(self, slot):
+            raise Malformed(f"{name!r} is there twice")
+        setattr(self, slot, True)
 
 
 class RequestReader:

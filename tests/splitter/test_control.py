@@ -266,6 +266,12 @@ class TestConsulsFailures:
             assert [await color_of(at) for _ in range(3)] == ["green"] * 3
             assert len(instances(at.rig)) == 2
 
+    async def test_so_do_instances_that_are_missing_soon_after_a_failure(self) -> None:
+        async with pair(GREEN) as at:
+            at.rig.control.on_consul_error(DOWN)
+            at.rig.control.on_instances((), False)
+            assert await color_of(at) == "green"
+
     async def test_instances_that_somebody_takes_out_are_gone_at_once(self) -> None:
         async with pair(GREEN) as at:
             at.rig.deregister(at.green)
@@ -286,16 +292,16 @@ class TestConsulsFailures:
             at.green.die()
             await at.rig.news.until(lambda: len(instances(at.rig)) == 1)
             assert await color_of(at) == "blue"
-            assert at.rig.control.warnings == ("no instance of colour green is registered",)
+            kept, gone = at.rig.control.warnings
+            assert "no longer listed" in kept
+            assert gone == "no instance of colour green is registered"
 
     async def test_whether_consul_answers_is_known_also_when_it_has_nothing_new(self) -> None:
         async with Rig() as rig:
             control = rig.control
-            asked = control.watched(Script(module.Answer(1, None), DOWN, module.Answer(1, None)))
+            asked = control.watched("document", Script(module.Answer(1, None), DOWN, module.Answer(1, None)))
             await asked(index=None, wait=0)
             assert control.consul_up
-            control.on_consul_error(DOWN)
-            assert not control.consul_up
             with pytest.raises(ConsulError):
                 await asked(index=1, wait=0)
             assert not control.consul_up
@@ -340,6 +346,13 @@ class TestARestartWhileConsulIsDown:
             rig.control.on_instances((), False)
             assert rig.control.ready.is_set()
 
+    async def test_without_instances_on_disk_it_waits_for_consul_too(self, tmp_path: Path) -> None:
+        file = tmp_path / "recommender.json"
+        file.write_text('{"document": "{\\"split\\": {\\"blue\\": 100}}", "revision": 3, "instances": []}')
+        async with Rig(folder=tmp_path) as rig:
+            rig.control.on_consul_error(DOWN)
+            assert (rig.control.revision, rig.control.ready.is_set()) == (3, False)
+
     async def test_an_answer_that_came_is_not_replaced_by_what_is_on_disk(self, tmp_path: Path) -> None:
         async with pair(GREEN, folder=tmp_path) as at:
             at.rig.put({"split": {"blue": 100}})
@@ -372,3 +385,18 @@ async def test_the_status_says_what_an_operator_asks(clock: Clock) -> None:
             "warnings": ["no instance of colour blue is registered"],
             "error": None,
         }
+
+
+async def test_what_is_on_disk_outlives_a_start_in_which_only_the_instances_are_answered(
+    tmp_path: Path,
+) -> None:
+    """The instances come first, then the document's question fails: the cut-over on disk still holds."""
+    async with pair(GREEN, folder=tmp_path) as before:
+        known = tuple(before.rig.control.endpoints.instances.values())
+        async with Rig(folder=tmp_path) as rig:
+            rig.control.on_instances(known, False)
+            rig.control.on_consul_error(DOWN)
+            assert [(share.color, share.weight) for share in rig.control.traffic.split if share.weight] == [
+                ("green", 10_000)
+            ]
+            assert rig.control.ready.is_set()

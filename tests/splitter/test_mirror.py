@@ -149,6 +149,15 @@ class TestTheCopy:
             await peer.sync()
             assert outcomes(at.rig) == {("completed", "OK"): 1}
 
+    async def test_one_of_headers_alone_leaves_nothing_behind(self) -> None:
+        async with shadowing() as at:
+            call = at.client.call(body=None)
+            (await (await at.green.request()).end()).answer()
+            await served(at, call)
+            await outcome(at, "completed", "OK")
+            await at.green.quiet()
+            assert {pool.in_flight for pool in at.rig.control.shadow_endpoints.pools.values()} == {0}
+
 
 class TestHarm:
     """Whatever the shadow does, the client gets blue's bytes, and nothing else."""
@@ -216,6 +225,15 @@ async def served_by(original: Exchange, call: Exchange) -> None:
     original.answer(b"from blue")
     await call.end()
     assert (call.data, call.status, call.fields[b"x-verdigris-color"]) == (b"from blue", 0, b"blue")
+
+
+async def _pour(call: Exchange, size: int) -> None:
+    """Send so many bytes, as the windows allow."""
+    end = call.sent + size
+    while call.sent < end:
+        await call.until(lambda each: 65_535 + each.granted > each.sent)
+        call.send(b"x" * min(end - call.sent, 65_535 + call.granted - call.sent))
+    await call.peer.sync()
 
 
 async def _misbehave(behavior: str, copy: Exchange) -> None:
@@ -336,16 +354,34 @@ class TestBudget:
             await at.rig.connected(red)
             call = at.client.call(body=None, end=False)
             copy, original = await red.request(), await at.blue.request()
-            sent = 0
-            while sent < module.MAX_BYTES + 100_000:
-                await call.until(lambda each, sent=sent: 65_535 + each.granted >= sent + 30_000)
-                call.send(b"x" * 30_000)
-                sent += 30_000
+            await _pour(call, module.MAX_BYTES + 100_000)
             call.send(end=True)
             await served_by(original, call)
-            assert len(original.data) == sent
+            assert len(original.data) == module.MAX_BYTES + 100_000
             assert (await copy.end()).reset == CANCEL
             assert outcomes(at.rig) == {("dropped", "bytes"): 1}
+
+    async def test_nor_does_one_that_waits_for_its_connection_hold_more(self) -> None:
+        async with shadowing(shadowed() | {"mirror": [{"color": "red", "percent": 100}]}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            await red.connection()
+            call = at.client.call(body=None, end=False)
+            original = await at.blue.request()
+            await _pour(call, module.MAX_BYTES - 50_000)
+            assert outcomes(at.rig) == {}
+            await _pour(call, 100_000)
+            assert outcomes(at.rig) == {("dropped", "bytes"): 1}
+            call.send(end=True)
+            await served_by(original, call)
+            assert len(original.data) == module.MAX_BYTES + 50_000
+
+    async def test_one_whose_endpoint_cannot_be_reached_after_all_is_counted(self) -> None:
+        async with shadowing(shadowed() | {"mirror": [{"color": "red", "percent": 100}]}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            await red.connection()
+            await served(at, at.client.call())
+            red.die()
+            await outcome(at, "dropped", "no_endpoint")
 
     async def test_all_shadows_together_hold_no_more_than_they_may(
         self, monkeypatch: pytest.MonkeyPatch

@@ -274,8 +274,12 @@ class TestManyCalls:
     async def test_no_more_calls_wait_than_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_HELD", 2)
         async with connecting(acknowledges=False) as at:
+            peer = await at.server.connection()
             calls = [at.call() for _ in range(3)]
             assert [call.rejected for call in calls] == ["", "", "too many calls wait for a connection"]
+            peer.acknowledge()
+            await at.news.until(lambda: calls[1].connection)
+            assert calls[2].connection is None
 
     async def test_calls_that_wait_are_told_when_connecting_has_failed(self) -> None:
         async with connecting(acknowledges=False) as at:

@@ -11,7 +11,7 @@ from splitter.request import REMEMBERED, RequestReader, is_sampled
 Pairs = list[tuple[bytes, bytes]]
 
 START: Pairs = [(b":method", b"POST"), (b":scheme", b"http")]
-NAMES = [b"x-user-id", b"x-other", b"traceparent", b"grpc-timeout", b"user-agent", b"te", b"x-a"]
+NAMES = [b"x-user-id", b"x-other", b"traceparent", b"grpc-timeout", b"user-agent", b"x-a"]
 VALUES = [
     b"",
     b"1",
@@ -203,3 +203,33 @@ TRACE, SPAN = b"4bf92f3577b34da6a3ce929d0e0e4736", b"00f067aa0ba902b7"
 def test_a_traceparent_is_read_as_the_w3c_says(value: bytes, sampled: bool | None) -> None:
     """Trace Context, 3.2.2 and 4.3; None: it is no traceparent, and the trace starts anew."""
     assert is_sampled(value) is sampled
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [*START, (b":path", b"/a.S/One"), (b"te", b"gzip")],
+        [*START, (b":path", b"/a.S/One"), (b":path", b"/a.S/Two")],
+        [*START, *START, (b":path", b"/a.S/One")],
+        [*START, (b":path", b"/a.S/One"), (b":authority", b"a"), (b":authority", b"b")],
+        [*START, (b"x-a", b"1"), (b":path", b"/a.S/One")],
+        [*START, (b":path", b"/a.S/One"), (b":protocol", b"websocket")],
+    ],
+)
+def test_a_request_that_another_proxy_would_read_otherwise_is_malformed(
+    fields: list[tuple[bytes, bytes]],
+) -> None:
+    """Passed on, it would end the connection to the endpoint, and with it other clients' calls."""
+    with pytest.raises(Malformed):
+        RequestReader().read(encoded(fields), None)
+
+
+def test_what_only_the_splitter_may_say_and_what_is_there_twice_is_kept_from_the_endpoint() -> None:
+    parents = [
+        (b"traceparent", b"00-" + letter * 32 + b"-" + letter * 16 + b"-01") for letter in (b"a", b"b")
+    ]
+    block = encoded([*START, (b":path", b"/a.S/One"), *parents, (b"x-verdigris-role", b"shadow")])
+    request = RequestReader().read(block, None)
+    assert request.traceparent is not None
+    assert request.traceparent.value == parents[1][1]
+    assert [field.value for field in request.strays] == [parents[0][1], b"shadow"]

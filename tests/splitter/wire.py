@@ -58,6 +58,8 @@ class Exchange:
         self.reset: int | None = None
         self.granted = 0
         """What WINDOW_UPDATE frames added to this stream."""
+        self.sent = 0
+        """Bytes of data we have said."""
 
     def __repr__(self) -> str:
         return f"<{self.id}: {self.blocks} {self.data[:40]!r} ended={self.ended} reset={self.reset}>"
@@ -99,6 +101,7 @@ class Exchange:
         self.peer.say(frames.headers(self.id, self.peer.encode(pairs), int(end)))
 
     def send(self, data: bytes = b"", *, end: bool = False) -> None:
+        self.sent += len(data)
         pieces = [data[at : at + frames.FRAME_LIMIT] for at in range(0, len(data), frames.FRAME_LIMIT)] or [
             b""
         ]
@@ -238,13 +241,13 @@ class Peer(asyncio.Protocol):
     def _frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if kind == frames.HEADERS:
             assert flags & frames.END_HEADERS, "long blocks are not for these tests"
-            exchange = self.exchange(stream_id)
+            exchange = self._open(stream_id)
             exchange.blocks.append([(bytes(k), bytes(v)) for k, v in self._decoder.decode(payload, raw=True)])
             exchange.ended = bool(flags & frames.END_STREAM)
             if len(exchange.blocks) == 1:
                 self.arrived.append(exchange)
         elif kind == frames.DATA:
-            exchange = self.exchange(stream_id)
+            exchange = self._open(stream_id)
             exchange.data += payload
             exchange.ended = bool(flags & frames.END_STREAM)
         elif kind == frames.RST_STREAM:
@@ -253,6 +256,11 @@ class Peer(asyncio.Protocol):
             self.exchange(stream_id).granted += int.from_bytes(payload, "big")
         else:
             self._control(kind, flags, payload)
+
+    def _open(self, stream_id: int) -> Exchange:
+        exchange = self.exchange(stream_id)
+        assert not exchange.over, f"something comes after the end of {exchange}"
+        return exchange
 
     def _control(self, kind: int, flags: int, payload: bytes) -> None:
         if kind == frames.SETTINGS and flags & frames.ACK:

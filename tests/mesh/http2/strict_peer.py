@@ -51,7 +51,7 @@ class StrictPeer:
         self.used = 0
         self.initial_window = 65_535
         self.goaway: tuple[int, int] | None = None
-        self._unacknowledged: deque[int] = deque()
+        self.unacknowledged: deque[int] = deque()
         self._rest = b""
         self._missing = self.expected
         self._first = True
@@ -77,7 +77,7 @@ class StrictPeer:
 
     def change_window(self, value: int) -> None:
         """A new INITIAL_WINDOW_SIZE; it holds once it is acknowledged."""
-        self._unacknowledged.append(value)
+        self.unacknowledged.append(value)
         self.say(SETTINGS, 0, 0, b"\0\4" + value.to_bytes(4, "big"))
         for side in self.sides.values():
             side.widest = max(side.widest, side.recv_window + value - self.initial_window)
@@ -167,10 +167,11 @@ class StrictPeer:
 
     def _hear_settings(self, each: Frame) -> None:
         if each.flags & 1:
-            value = self._unacknowledged.popleft()
+            value = self.unacknowledged.popleft()
             change, self.initial_window = value - self.initial_window, value
             for side in self.sides.values():
                 side.recv_window += change
+                side.widest = max(side.widest, side.recv_window)
             return
         assert b"\0\1\0\0\0\0" in each.payload
         self.say(SETTINGS, 1, 0)

@@ -6,6 +6,7 @@ overrun; what is queued is bounded by what was granted; every byte is credited; 
 
 import asyncio
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ LARGEST = (1 << 31) - 1
 WINDOWS = (0, 1, 100, 65_535, 1 << 20, LARGEST)
 NEW_WINDOWS = (0, 1, 100, 20_000, 65_535, 1 << 20, LARGEST - (1 << 24))
 
-SLOW = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 async def play(plan: Plan) -> World:
@@ -86,3 +87,12 @@ def test_whatever_the_windows_everything_arrives_and_nothing_is_left_behind(plan
 @given(bulk_plans())
 def test_large_messages_arrive_whole_and_are_never_held_in_memory(plan: Plan) -> None:
     asyncio.run(play(plan))
+
+
+@pytest.mark.parametrize("windows", [(65_535, 65_535), (100, LARGEST), (LARGEST, 100)], ids=str)
+async def test_hundreds_of_calls_at_once_share_one_connection(windows: tuple[int, int]) -> None:
+    calls = [Call(number, 200 + 7 * number, 3_000 - 5 * number) for number in range(400)]
+    plan = Plan(
+        seed=7, calls=calls, client_windows=[windows[0]], upstream_windows=[windows[1]], capacity=20_000
+    )
+    await play(plan)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.mesh.http2.relay import Front, Upstream, unsettled
 from tests.mesh.http2.side import Side
-from tests.mesh.http2.strict_peer import StrictClient, StrictPeer, StrictUpstream
+from tests.mesh.http2.strict_peer import LARGEST, StrictClient, StrictPeer, StrictUpstream
 
 GRANT_LIMIT = 262_144
 DEFAULT_WINDOW = 65_535
@@ -117,13 +117,13 @@ class World:
         elif action < 0.98:
             peer.say(6, 0, 0, b"ping-ing")
         elif action < 0.99:
-            if self.plan.new_windows and len(peer._unacknowledged) < 3:
+            if self.plan.new_windows and len(peer.unacknowledged) < 3:
                 self._change_window(peer, chance.choice(self.plan.new_windows))
         elif self.plan.resets:
             self._give_up(peer)
 
     def _change_window(self, peer: StrictPeer, value: int) -> None:
-        worst = max([value, *(v for v in peer._unacknowledged)]) - peer.initial_window
+        worst = max([value, *(v for v in peer.unacknowledged)]) - peer.initial_window
         if all(side.recv_window + worst <= (1 << 31) - 1 for side in peer.sides.values()):
             peer.change_window(value)
 
@@ -254,11 +254,8 @@ class World:
             assert not connection.blocked or not connection.writable or connection.send_window <= 0
             for stream in connection.streams.values():
                 side = peer.sides.get(stream.id)
-                wide = (
-                    side is None
-                    or max(side.widest, peer.initial_window) > DEFAULT_WINDOW
-                    or self.plan.new_windows
-                )
+                widest = max(side.widest if side else LARGEST, peer.initial_window, *peer.unacknowledged, 0)
+                wide = widest > DEFAULT_WINDOW or self.plan.new_windows
                 assert stream.queued <= (GRANT_LIMIT if wide else DEFAULT_WINDOW), stream
                 assert len(stream.queue or ()) <= stream.queued // 8_192 + 3, (
                     "tiny pieces were queued one by one"
