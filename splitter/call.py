@@ -215,9 +215,8 @@ class Call(Stream):
             self.finish(head.status or "UNKNOWN")
             leg = self.peer
             if leg is not None and leg.queue:
-                leg.send_reset(
-                    frames.CANCEL
-                )  # nobody reads the rest of the request, nor grants windows for it
+                # Nobody reads the rest of the request, nor grants windows for it
+                leg.send_reset(frames.CANCEL)
 
     def _refused(self, status: str | None) -> bool:
         """Trailers alone may say that the endpoint would not serve the call, rather than how it went: send it again.

@@ -19,7 +19,8 @@ from splitter.control import Seen
 SESSION_TTL: Final = 15.0
 """Seconds; a sidecar that was killed vanishes from the status within twice that."""
 RETRY: Final = 1.0
-LONGEST_RETRY: Final = 30.0
+LONGEST_RETRY: Final = SESSION_TTL / 3
+"""Where only the history fails, the status goes on: a longer pause would lose its session."""
 GOODBYE: Final = 2.0
 """Seconds that a Consul which does not answer may hold up our end."""
 HISTORY_LIMIT: Final = 200
@@ -43,7 +44,7 @@ class Recorder:
         self._sidecar = sidecar
         self._status = status
         self._news = asyncio.Event()
-        self._seen: deque[Seen] = deque()
+        self._seen: deque[Seen] = deque(maxlen=HISTORY_LIMIT)
         self._session: str | None = None
 
     def on_news(self) -> None:
@@ -109,7 +110,8 @@ class Recorder:
             value = encoded(seen, sidecar=self._sidecar, at=time.time())
             if await self._consul.put(contract.history_key(self._service, seen.revision), value, cas=0):
                 await self._forget_oldest()
-            self._seen.popleft()
+            if self._seen and self._seen[0] is seen:  # else it has made room for newer ones meanwhile
+                self._seen.popleft()
 
     async def _forget_oldest(self) -> None:
         entries = (await self._consul.list(contract.history_prefix(self._service))).value

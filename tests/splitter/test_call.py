@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.http2 import frames
+from mesh.http2.limits import CONNECTION_WINDOW
 from tests.splitter.rig import SAFE, UNSAFE, Client, Pair, pair
 from tests.splitter.wire import WIDE
 
@@ -29,6 +30,23 @@ class TestTheWayThere:
                 ]
             ]
             assert request.data == b"question"
+
+    async def test_what_only_the_splitter_may_say_never_comes_from_a_client(self) -> None:
+        """Or a client could pass for a shadow, and its writes would be thrown away."""
+        async with pair() as at:
+            at.client.call(SAFE, (b"x-verdigris-role", b"shadow"), (b"x-user-id", b"7"))
+            request = await at.blue.request()
+            assert b"x-verdigris-role" not in request.fields
+            assert request.fields[b"x-user-id"] == b"7"
+
+    async def test_of_two_deadlines_and_two_traces_the_endpoint_gets_the_last(self) -> None:
+        async with pair() as at:
+            parents = [b"00-" + letter * 32 + b"-" + letter * 16 + b"-01" for letter in (b"a", b"b")]
+            twice = [(b"traceparent", parents[0]), (b"grpc-timeout", b"1S"), (b"grpc-timeout", b"2S")]
+            at.client.call(SAFE, *twice, (b"traceparent", parents[1]))
+            request = await at.blue.request()
+            assert request.fields[b"traceparent"] == parents[1]
+            assert request.fields[b"grpc-timeout"] == b"2S"
 
     async def test_each_part_of_a_request_is_passed_on_when_it_comes(self) -> None:
         async with pair() as at:
@@ -196,6 +214,25 @@ class TestEarlyAnswers:
             await call.end()
             assert (call.data, call.status) == (b"x" * 5_000, 0)
             assert at.rig.counted() == {("blue", "split", "OK"): 1}
+
+    async def test_what_the_endpoint_has_not_taken_of_the_request_is_dropped(self) -> None:
+        """It has answered without reading on, and without a reset: it would never take the rest."""
+        async with pair() as at:
+            red = await at.rig.endpoint("red", settings={frames.INITIAL_WINDOW_SIZE: 10})
+            at.rig.put({"split": {"red": 100}})
+            await at.rig.connected(red)
+            connection = next(iter(at.rig.switch.clients))
+            call = at.client.call(body=b"x" * 50_000, end=False)
+            request = await red.request()
+            await request.until(lambda each: len(each.data) == 10)
+            request.answer()
+            await call.end()
+            assert (await request.until(lambda each: each.reset is not None)).reset == CANCEL
+            call.send(b"y" * 1_000, end=True)
+            await at.client.sync()
+            assert at.rig.switch.in_flight == 0
+            assert connection.recv_window + connection._credit == CONNECTION_WINDOW
+            assert {pool.in_flight for pool in at.rig.control.endpoints.pools.values()} == {0}
 
     async def test_a_cancel_behind_it_is_no_second_outcome(self) -> None:
         async with pair() as at:

@@ -289,6 +289,16 @@ class TestNever:
             assert (await call.end()).reset == REFUSED
             assert await at.blue.quiet()
 
+    async def test_when_it_came_in_more_pieces_than_are_worth_keeping(self) -> None:
+        async with pair() as at:
+            call = at.client.call(body=None, end=False)
+            request = await at.blue.request()
+            for _ in range(1_025):
+                call.send(b"x")
+            await request.until(lambda each: len(each.data) == 1_025)
+            request.cancel(REFUSED)
+            assert (await call.end()).reset == REFUSED
+
     async def test_after_the_client_has_cancelled(self) -> None:
         async with pair() as at:
             call = at.client.call()

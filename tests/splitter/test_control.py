@@ -272,6 +272,28 @@ class TestConsulsFailures:
             at.rig.control.on_instances((), False)
             assert await color_of(at) == "green"
 
+    async def test_an_empty_list_is_no_deregistration_but_may_be_a_token_without_rights(self) -> None:
+        """Without `service:read` Consul answers 200 and an empty list."""
+        async with pair(GREEN) as at:
+            at.rig.control.on_instances((), False)
+            assert await color_of(at) == "green"
+            assert len(at.rig.control.warnings) == 2
+            assert all("is no longer listed by Consul" in warning for warning in at.rig.control.warnings)
+            at.rig.register()
+            assert at.rig.control.warnings == ()
+
+    async def test_what_consul_lost_is_forgotten_after_a_while_though_it_says_nothing_new(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("splitter.endpoints.MEMORY", 0.01)
+        monkeypatch.setattr(module, "MEMORY", -0.98)
+        async with pair(GREEN) as at:
+            (blue,) = (each for each in instances(at.rig) if "blue" in each.tags)
+            at.rig.control.on_instances((blue,), True)
+            assert len(instances(at.rig)) == 2
+            await at.rig.news.until(lambda: len(instances(at.rig)) == 1)
+            assert await color_of(at) == "blue"
+
     async def test_instances_that_somebody_takes_out_are_gone_at_once(self) -> None:
         async with pair(GREEN) as at:
             at.rig.deregister(at.green)

@@ -442,6 +442,16 @@ async def test_a_shadow_under_way_ends_where_it_began_when_the_document_drops_it
         assert outcomes(at.rig) == {("completed", "OK"): 1}
 
 
+async def test_what_is_under_way_when_the_sidecar_ends_is_counted() -> None:
+    async with shadowing() as at:
+        call = at.client.call()
+        copy = await at.green.request()
+        await served(at, call)
+        at.rig.switch.mirrors.stop()
+        assert outcomes(at.rig) == {("dropped", "shutdown"): 1}
+        assert (await copy.until(lambda each: each.reset is not None)).reset == CANCEL
+
+
 async def test_a_shadow_that_finds_no_endpoint_is_counted() -> None:
     async with shadowing(shadowed() | {"mirror": [{"color": "red", "percent": 100}]}) as at:
         await served(at, at.client.call())

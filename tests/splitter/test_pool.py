@@ -281,6 +281,30 @@ class TestManyCalls:
             await at.news.until(lambda: calls[1].connection)
             assert calls[2].connection is None
 
+    async def test_no_call_waits_for_ever_for_an_endpoint_without_a_connection(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "CONNECT_TIMEOUT", 30.0)
+        monkeypatch.setattr(module, "HOLD_LIMIT", 0.02)
+        async with connecting(acknowledges=False) as at:
+            await at.server.connection()
+            call, gone = at.call(), at.call()
+            gone.gone = True
+            await at.news.until(lambda: call.rejected)
+            assert call.rejected == f"no connection to {at.server.endpoint} within 0.02 s"
+            assert (gone.rejected, at.pool.in_flight) == ("", 0)
+
+    async def test_but_one_that_is_only_full_may_be_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "HOLD_LIMIT", 0.0)
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            at.server.refuse()
+            first, waiting = at.call(), at.call()
+            await asyncio.sleep(0.01)
+            assert waiting.rejected == ""
+            first.end()
+            assert waiting.connection is first.connection
+
     async def test_calls_that_wait_are_told_when_connecting_has_failed(self) -> None:
         async with connecting(acknowledges=False) as at:
             peer, call, gone = await at.server.connection(), at.call(), at.call()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mesh import contract
-from mesh.consul import Consul, ConsulAddress, ConsulError, Entry
+from mesh.consul import Consul, ConsulAddress, ConsulError, DeniedError, Entry
 from mesh.traffic import Problem
 from splitter import record as module
 from splitter.control import Seen
@@ -223,6 +223,55 @@ async def test_a_key_that_another_session_holds_is_taken_when_that_ends(agent: C
             await consul.destroy_session(other)
             await present(consul, at.key, revision=0)
             await present(consul, contract.history_key("held", 1))
+
+
+async def test_one_that_may_write_no_history_keeps_its_status_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Denied is denied, but the pause before the next try must not outlast the session."""
+    slept: list[float] = []
+    sleep, often = asyncio.sleep, asyncio.Event()
+
+    async def noting(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 20:
+            often.set()
+        await sleep(0)
+
+    class Denying:
+        """A Consul that lets us have a session and a status, and no more."""
+
+        renewed = 0
+
+        async def create_session(self, **_: object) -> str:
+            return "session"
+
+        async def renew_session(self, id: str) -> None:
+            self.renewed += 1
+
+        async def destroy_session(self, id: str) -> None:
+            pass
+
+        async def put(self, key: str, value: bytes, **_: object) -> bool:
+            if "/history/" in key:
+                raise DeniedError("Permission denied")
+            return True
+
+    monkeypatch.setattr(module, "RETRY", 1.0)
+    monkeypatch.setattr("splitter.record.asyncio.sleep", noting)
+    consul = Denying()
+    async with sidecar(consul, "denied") as at:  # type: ignore[arg-type]
+        at.recorder.on_seen(Seen(1, b"{}", REFUSED))
+        async with asyncio.timeout(10):
+            await often.wait()
+        monkeypatch.undo()
+    assert consul.renewed >= 18
+    assert max(slept) <= module.SESSION_TTL / 3
+
+
+def test_what_cannot_be_told_is_kept_up_to_a_limit() -> None:
+    recorder = Recorder(None, service="a", sidecar="b", status=dict)  # type: ignore[arg-type]
+    for revision in range(1_000):
+        recorder.on_seen(Seen(revision, b"{}", REFUSED))
+    assert [seen.revision for seen in recorder._seen] == list(range(800, 1_000))
 
 
 async def test_after_consul_has_lost_everything_the_status_stands_there_again() -> None:

@@ -22,7 +22,7 @@ from tests.mesh.http2.strict_peer import PREFACE, StrictClient, StrictUpstream
 from tests.mesh.http2.wire import Wire
 
 MANY = settings(
-    max_examples=100,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a shorter seed is no simpler

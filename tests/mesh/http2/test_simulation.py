@@ -77,13 +77,13 @@ def bulk_plans(draw: st.DrawFn) -> Plan:
     )
 
 
-@settings(SLOW, max_examples=300)
+@settings(SLOW, max_examples=400)
 @given(plans())
 def test_whatever_the_windows_everything_arrives_and_nothing_is_left_behind(plan: Plan) -> None:
     asyncio.run(play(plan))
 
 
-@settings(SLOW, max_examples=150)
+@settings(SLOW, max_examples=200)
 @given(bulk_plans())
 def test_large_messages_arrive_whole_and_are_never_held_in_memory(plan: Plan) -> None:
     asyncio.run(play(plan))
