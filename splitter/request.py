@@ -92,6 +92,8 @@ class Request:
         if name == _PATH:
             if self.path is not None or not value:
                 raise Malformed(":path is there twice or empty")
+            if not value.isascii():  # grpcio's servers end at the first path that is not UTF-8
+                raise Malformed(":path is not ASCII (RFC 3986)")
             self.path = value
             return
         slot = {_METHOD: "method", _SCHEME: "scheme", b":authority": "authority"}.get(name)

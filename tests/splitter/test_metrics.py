@@ -155,7 +155,7 @@ async def test_the_state_says_what_an_alert_asks() -> None:
 
 async def test_whatever_a_client_calls_a_method_the_page_stays_readable() -> None:
     async with pair() as at:
-        paths = [b'/"quoted"', b"/back\\slash", b"/{a=1} # x", b"/\xc3\xa9\xff\x85", b"/ " * 100, b"\t", b"*"]
+        paths = [b'/"quoted"', b"/back\\slash", b"/{a=1} # x", b"/ " * 100, b"\t", b"*"]
         for path in paths:
             call = at.client.call(path)
             (await at.blue.request()).refuse(12)

@@ -214,6 +214,7 @@ def test_a_traceparent_is_read_as_the_w3c_says(value: bytes, sampled: bool | Non
         [*START, (b":path", b"/a.S/One"), (b":authority", b"a"), (b":authority", b"b")],
         [*START, (b"x-a", b"1"), (b":path", b"/a.S/One")],
         [*START, (b":path", b"/a.S/One"), (b":protocol", b"websocket")],
+        [*START, (b":path", b"/a.S/\xff")],
     ],
 )
 def test_a_request_that_another_proxy_would_read_otherwise_is_malformed(
