@@ -114,6 +114,17 @@ def test_counting_goes_on_when_only_the_endpoints_change() -> None:
     assert colors + dealt(after, 37) == dealt(undisturbed, 40)
 
 
+def test_so_does_what_a_lost_color_s_calls_are_shared_by() -> None:
+    """Endpoints that come and go with every call must not send all of them to one colour."""
+    split = {"blue": 40.0, "red": 20.0, "green": 40.0}
+    made, colors = picker(split, "blue", "red"), []
+    for _ in range(300):
+        colors += dealt(made, 1)
+        made, before = picker(split, "blue", "red"), made
+        made.inherit(before)
+    assert Counter(colors) == {"blue": 200, "red": 100}
+
+
 def test_other_weights_or_other_colors_begin_a_new_count() -> None:
     before = picker({"blue": 75, "green": 25})
     dealt(before, 2)
