@@ -8,8 +8,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mesh.http2 import frames
-from mesh.http2.blocks import Malformed, fields
+from mesh.http2.blocks import fields
 from mesh.http2.server import ServerConnection
 from splitter import answers
 from splitter.budget import RetryBudget
@@ -77,14 +76,10 @@ class Switch:
             client.drain()
 
     def open(self, connection: ClientConnection, stream_id: int, block: bytes, end: int) -> None:
-        """A new call: read, decide, send on. `blocks.BadBlock` is the connection's to handle."""
+        """A new call: read, decide, send on. `blocks.BadBlock` and `Malformed` are the wire's to handle."""
         self.calls += 1
         table = self.table
-        try:
-            request = connection.reader.read(block, table.key_name)
-        except Malformed:
-            connection.send(frames.rst_stream(stream_id, frames.PROTOCOL_ERROR))
-            return
+        request = connection.reader.read(block, table.key_name)
         call = Call(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
         connection.streams[stream_id] = call
         tracer = self.observer.tracer
