@@ -16,6 +16,7 @@ from mesh.consul_http import Agent, ConsulAddress, ConsulError, DeniedError, Ses
 
 __all__ = [
     "Answer",
+    "CheckTLS",
     "Consul",
     "ConsulAddress",
     "ConsulError",
@@ -55,6 +56,19 @@ class Instance:
     meta: Mapping[str, str]
     passing: bool
     """All checks of the instance and of its node pass; one without any check passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTLS:
+    """How Consul's own check of an instance speaks TLS. Consul believes the CAs of its system, or with
+    `enable_agent_tls_for_checks` its `ca_file`, and shows its certificate only then.
+
+    `server_name` is what the instance's certificate names, if not its address; Consul 1.8 does not know it, refuses
+    the registration, and expects the address (where it shows a certificate: its own `server_name`).
+    """
+
+    server_name: str | None = None
+    skip_verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,7 @@ class Consul:
         tags: tuple[str, ...],
         meta: Mapping[str, str],
         grpc_check: str | None,
+        check_tls: CheckTLS | None = None,
         interval: str = "5s",
         deregister_after: str = "1m",
         initially_passing: bool = True,
@@ -147,6 +162,10 @@ class Consul:
         check = None
         if grpc_check is not None:
             check = consul.Check.grpc(grpc_check, interval, timeout=interval, deregister=deregister_after)
+            if check_tls is not None:
+                check |= {"GRPCUseTLS": True, "TLSSkipVerify": check_tls.skip_verify}
+                if check_tls.server_name is not None:
+                    check["TLSServerName"] = check_tls.server_name
             check["status"] = "passing" if initially_passing else "critical"
         await self._agent.ask(
             f"register {id}",

@@ -70,6 +70,8 @@ ATTR_COLOR: Final = "verdigris.color"
 ATTR_ROLE: Final = "verdigris.role"
 ATTR_REVISION: Final = "verdigris.revision"
 ATTR_REASON: Final = "verdigris.reason"
+ATTR_OUTCOME: Final = "verdigris.outcome"
+"""What became of a shadow; its status is always one of gRPC's."""
 ATTR_BUCKET: Final = "verdigris.bucket"
 
 # Methods that may run twice: a shadow or a resend of them changes nothing

@@ -1,6 +1,7 @@
 """The command `model-server`: settings from flags and VERDIGRIS_* variables, log, exit codes.
 
-0: stopped by SIGTERM or SIGINT. 64: bad configuration (EX_USAGE). 1: the start failed.
+0: stopped by SIGTERM or SIGINT. 64: bad configuration (EX_USAGE). 1: the start failed. 70: gRPC's server died
+(EX_SOFTWARE); whoever supervises us should start another.
 """
 
 import logging
@@ -13,10 +14,12 @@ from typing import Any, Final
 import click
 import uvloop
 
-from mesh.consul import read_token
+from mesh.consul import CheckTLS, read_token
+from mesh.tls import BadTLS, ServerTLS
+from mesh.tls_options import server_options
 from model_server.address import Address
 from model_server.app import serve
-from model_server.errors import BrokenModelError, StartError
+from model_server.errors import BrokenModelError, ServerDiedError, StartError
 from model_server.servicer import server_version
 from model_server.settings import (
     BadSettingError,
@@ -29,6 +32,7 @@ from model_server.settings import (
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1
+SERVER_DIED: Final = 70
 
 
 @click.command(context_settings={"auto_envvar_prefix": "VERDIGRIS", "show_default": True})
@@ -46,12 +50,25 @@ FAILED_START: Final = 1
 )
 @click.option("--listen", default="127.0.0.1:8001", help="HOST:PORT to serve on; port 0 takes a free one.")
 @click.option("--advertise", metavar="HOST:PORT", help="Where others reach it, if not at --listen.")
-@click.option("--consul-addr", default="127.0.0.1:8500", help="Consul's HTTP API.")
+@server_options
+@click.option(
+    "--consul-addr",
+    default="127.0.0.1:8500",
+    envvar=["VERDIGRIS_CONSUL_ADDR", "CONSUL_HTTP_ADDR"],
+    help="Consul's HTTP API.",
+)
 @click.option("--no-consul", is_flag=True, help="Serve without registering anywhere.")
 @click.option(
     "--consul-token-file",
     type=click.Path(path_type=Path),
     help="File with the Consul token; else CONSUL_HTTP_TOKEN.",
+)
+@click.option(
+    "--check-tls-name",
+    help="With TLS: what Consul's check expects the certificate to name (not known to Consul 1.8).",
+)
+@click.option(
+    "--check-tls-skip-verify", is_flag=True, help="With TLS: Consul's check believes any certificate."
 )
 @click.option("--threads", type=int, default=usable_cpus(), help="Inferences that run at a time.")
 @click.option("--intra-op-threads", type=int, default=1, help="Threads that share one inference.")
@@ -82,15 +99,27 @@ def settings_of(
     no_consul: bool,
     consul_token_file: Path | None,
     max_message_mib: int,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    tls_client_ca: Path | None = None,
+    tls_client_names: Sequence[str] = (),
+    check_tls_name: str | None = None,
+    check_tls_skip_verify: bool = False,
     **rest: Any,
 ) -> Settings:
     """The flags as settings, or BadSettingError."""
+    try:
+        tls = ServerTLS.given("--tls", tls_cert, tls_key, tls_client_ca, tls_client_names)
+    except BadTLS as error:
+        raise BadSettingError(error.setting, error.value, error.rule) from None
     return Settings(
         models=parse_models("--model", models),
         listen=parse_address("--listen", listen),
         advertise=parse_address("--advertise", advertise) if advertise else None,
         consul=None if no_consul else parse_consul("--consul-addr", consul_addr, token_of(consul_token_file)),
         max_message=max_message_mib * 2**20,
+        tls=tls,
+        check_tls=CheckTLS(check_tls_name, check_tls_skip_verify),
         **rest,
     ).checked()
 
@@ -125,6 +154,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (BrokenModelError, StartError) as error:
         click.echo(f"model-server: {error}", err=True)
         return FAILED_START
+    except ServerDiedError as error:
+        click.echo(f"model-server: {error}", err=True)
+        return SERVER_DIED
     return 0
 
 

@@ -1,5 +1,6 @@
 """HOST:PORT as a value, and the address other machines know this one by."""
 
+import ipaddress
 import re
 import socket
 from dataclasses import dataclass
@@ -27,6 +28,16 @@ class Address:
     @property
     def is_wildcard(self) -> bool:
         return self.host in WILDCARDS
+
+    @property
+    def is_loopback(self) -> bool:
+        """Reachable from this machine only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name, and names can mean anything
+            return False
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -15,8 +15,10 @@ from mesh.consul import Consul
 from mesh.lifecycle import until_signal
 from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
+from mesh.tls import LiveTLS
 from model_server.address import Address, outgoing_host
-from model_server.errors import StartError
+from model_server.callers import Callers
+from model_server.errors import ServerDiedError, StartError
 from model_server.health import HEALTH_NAME, Health
 from model_server.inference import Inference
 from model_server.onnx_model import open_model
@@ -37,10 +39,11 @@ CONSUL_GOODBYE: Final = 2.0
 async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is called with the address once every model is ready.
 
-    BrokenModelError or StartError when it cannot start.
+    BrokenModelError or StartError when it cannot start, ServerDiedError when gRPC's server ends by itself.
     """
     # The port first: that it is taken should be said before minutes of loading
-    server, listening = bind(settings.listen, max_message=settings.max_message)
+    tls = LiveTLS(settings.tls, "--tls") if settings.tls else None
+    server, listening = bind(settings.listen, max_message=settings.max_message, tls=tls)
     advertised = advertise(settings, listening)
     repository = Repository(settings.models, partial(open_model, threads=settings.intra_op_threads))
     workers = Workers(settings.threads, queue=settings.queue)
@@ -58,6 +61,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             repository=repository,
             tracing=tracing,
             ready=lambda: health.ready,
+            callers=Callers(tls.client_names if tls else ()),
         )
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]
             servicer, server
@@ -66,12 +70,24 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
         add_reflection(server, (NAME, HEALTH_NAME))
         await server.start()
         try:
+            beside = [_alive(server)] if tls is None else [_alive(server), tls.watch()]
             await _until_stopped(
-                settings, server, repository, health, advertised, lambda: announce(listening)
+                settings, server, repository, health, advertised, beside, lambda: announce(listening)
             )
         finally:
             await server.stop(None)
             workers.close()
+
+
+async def _alive(server: grpc.aio.Server) -> None:
+    """Returns when the server was stopped. ServerDiedError when its loop ended by an exception of its own, which a
+    request with a `:path` that is not UTF-8 is enough for: from then on it answers nobody. It says so once its last
+    connection has closed, which gRPC makes sure of within twenty seconds; it listens no more from the start."""
+    try:
+        # Shielded: whoever cancels this wait cancels what `stop` waits for too
+        await asyncio.shield(server.wait_for_termination())
+    except Exception as error:
+        raise ServerDiedError(f"gRPC's server has ended: {type(error).__name__}: {error}") from error
 
 
 async def _until_stopped(
@@ -80,15 +96,18 @@ async def _until_stopped(
     repository: Repository,
     health: Health,
     advertised: Address,
+    beside: Iterable[Coroutine[Any, Any, None]],
     announce: Callable[[], None],
 ) -> None:
     async with single_failures(), asyncio.TaskGroup() as tasks:
+        others = [tasks.create_task(each) for each in beside]
         stopped = tasks.create_task(until_signal())
         loading = tasks.create_task(repository.load())
         await asyncio.wait((stopped, loading), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             # What its thread has begun cannot be stopped: the process ends with it, or with the next signal
-            loading.cancel()
+            for task in (loading, *others):
+                task.cancel()
             return
         # (A load that failed has cancelled this body.)
         async with registration_of(settings, repository, advertised) as registration:
@@ -96,9 +115,15 @@ async def _until_stopped(
             # Only now: whoever finds us in Consul finds models that are loaded and warm
             keeping = tasks.create_task(registration.keep())
             announce()
-            log.info("%s: stopping", (await stopped).name)
+            try:
+                signal = await stopped
+            except asyncio.CancelledError:
+                await registration.withdraw(CONSUL_GOODBYE)  # nobody is served any more: say so at once
+                raise
+            log.info("%s: stopping", signal.name)
             await drain(settings, server, repository, health, registration)
-            keeping.cancel()
+            for task in (keeping, *others):
+                task.cancel()
             await asyncio.wait((keeping,))  # before the client it uses is closed
 
 
@@ -151,7 +176,7 @@ async def registration_of(
         settings.service, settings.color, advertised.host, advertised.port, repository.models()
     )
     async with Consul(settings.consul) as consul:
-        yield ConsulRegistration(consul, identity)
+        yield ConsulRegistration(consul, identity, check_tls=settings.check_tls if settings.tls else None)
 
 
 @asynccontextmanager

@@ -19,6 +19,10 @@ class UnknownModelError(ModelServerError):
     """No model of this name, or no such version of it."""
 
 
+class ForbiddenError(ModelServerError):
+    """Nobody whom this server lets in: another certificate is needed."""
+
+
 class UnsupportedError(ModelServerError):
     """A part of the protocol that this server does not have."""
 
@@ -47,3 +51,7 @@ class BrokenModelError(ModelServerError):
 
 class StartError(ModelServerError):
     """Something else that keeps the server from starting, such as an address in use."""
+
+
+class ServerDiedError(ModelServerError):
+    """gRPC's server has ended by itself: nobody is served any more, and only a new process helps."""

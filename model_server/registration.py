@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from mesh import contract
-from mesh.consul import Answer, Consul, ConsulError, Instance
+from mesh.consul import Answer, CheckTLS, Consul, ConsulError, Instance
 from mesh.follow import follow
 from model_server.address import Address
 from model_server.models import Model
@@ -93,11 +93,13 @@ class ConsulRegistration:
         consul: Consul,
         identity: Identity,
         *,
+        check_tls: CheckTLS | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._consul = consul
         self._identity = identity
+        self._check_tls = check_tls
         self._sleep = sleep
         self._jitter = jitter
         self._missing = asyncio.Event()
@@ -171,6 +173,7 @@ class ConsulRegistration:
                     tags=identity.tags,
                     meta=identity.meta,
                     grpc_check=str(Address(identity.address, identity.port)),
+                    check_tls=self._check_tls,
                 )
             except ConsulError as error:
                 self._tell(error)

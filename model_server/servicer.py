@@ -13,6 +13,7 @@ import grpc
 
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
+from model_server.callers import Callers
 from model_server.errors import ModelServerError, NotReadyError
 from model_server.inference import Inference
 from model_server.messages import read_request, write_response, write_specs
@@ -30,12 +31,19 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
     """The transport's side of the server; `ready` says whether new calls are welcome."""
 
     def __init__(
-        self, *, inference: Inference, repository: Repository, tracing: Tracing, ready: Callable[[], bool]
+        self,
+        *,
+        inference: Inference,
+        repository: Repository,
+        tracing: Tracing,
+        ready: Callable[[], bool],
+        callers: Callers = Callers(()),  # noqa: B008  # has no state
     ) -> None:
         self._inference = inference
         self._repository = repository
         self._tracing = tracing
         self._ready = ready
+        self._callers = callers
         self._version = server_version()
 
     async def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -103,6 +111,7 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
         call = self._tracing.begin(f"{NAME}/{method}", context.invocation_metadata)
         code, details = grpc.StatusCode.OK, ""
         try:
+            self._callers.check(context)
             return await work(request, call)
         except asyncio.CancelledError:
             # The client left or its deadline passed. To be raised on: gRPC leaks a call that swallows it

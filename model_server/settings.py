@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mesh import contract
-from mesh.consul import ConsulAddress
+from mesh.consul import CheckTLS, ConsulAddress
+from mesh.tls import BadTLS, ServerTLS
 from model_server.address import Address
 
 
@@ -44,6 +45,12 @@ class Settings:
     drain: float = 10.0
     """Seconds that calls in flight have to finish."""
     trace_file: Path | None = None
+    tls: ServerTLS | None = None
+    """None: plain text."""
+    plaintext: bool = False
+    """Plain text is allowed beyond this machine."""
+    check_tls: CheckTLS = CheckTLS()  # noqa: RUF009  # frozen
+    """How Consul's check speaks TLS, if we do."""
 
     def checked(self) -> "Settings":
         """Itself, or BadSettingError for the first rule that is broken."""
@@ -76,7 +83,28 @@ class Settings:
             )
         if self.advertise is not None and self.advertise.is_wildcard:
             raise BadSettingError("--advertise", self.advertise, "must be an address others can connect to")
+        self._check_tls()
         return self
+
+    def _check_tls(self) -> None:
+        if self.tls is not None:
+            try:
+                self.tls.checked("--tls")
+            except BadTLS as error:
+                raise BadSettingError(error.setting, error.value, error.rule) from None
+            return
+        if not self.plaintext and not self.listen.is_loopback:
+            raise BadSettingError(
+                "--listen",
+                self.listen,
+                "an address that is not loopback needs --tls-cert and --tls-key, "
+                "or --plaintext if the network is trusted",
+            )
+        if self.check_tls != CheckTLS():
+            name, value = (
+                ("name", self.check_tls.server_name) if self.check_tls.server_name else ("skip-verify", "")
+            )
+            raise BadSettingError(f"--check-tls-{name}", value, "needs --tls-cert and --tls-key")
 
 
 def parse_address(name: str, text: str) -> Address:

@@ -7,6 +7,7 @@ import grpc
 
 from model_server.errors import (
     BadRequestError,
+    ForbiddenError,
     ModelFailedError,
     NotReadyError,
     OverloadedError,
@@ -17,6 +18,7 @@ from model_server.errors import (
 CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     BadRequestError: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownModelError: grpc.StatusCode.NOT_FOUND,
+    ForbiddenError: grpc.StatusCode.PERMISSION_DENIED,
     UnsupportedError: grpc.StatusCode.UNIMPLEMENTED,
     NotReadyError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -103,8 +103,11 @@ class SpanTracing:
         attributes = {
             **self._attributes,
             contract.ATTR_RPC_METHOD: method,
-            contract.ATTR_ROLE: headers.get(contract.HEADER_ROLE, contract.ROLE_PRIMARY),
         }
+        if (
+            contract.HEADER_ROLE in headers
+        ):  # else the first choice or the second: only the caller's span knows
+            attributes[contract.ATTR_ROLE] = headers[contract.HEADER_ROLE]
         span = self._tracer.start_span(method, context, SpanKind.SERVER, attributes)
         return TracedCall(self._tracer, span) if span.is_recording() else UNTRACED
 

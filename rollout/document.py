@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from mesh import contract
-from mesh.consul import Consul
+from mesh.consul import Consul, ConsulError
 from mesh.traffic import Invalid, Problem, Traffic, parse
 from rollout.failure import Exit, Failure
 from rollout.words import told
@@ -53,7 +53,10 @@ async def write(consul: Consul, current: Current, raw: bytes) -> Written:
     key = contract.traffic_key(current.service)
     written = await consul.put(key, raw, cas=current.revision)
     at = time.monotonic()
-    entry = (await consul.get(key)).value
+    try:
+        entry = (await consul.get(key)).value
+    except ConsulError as error:
+        raise (unconfirmed("at a revision that could not be read", error) if written else error) from None
     if written and entry is not None and entry.value == raw:
         return Written(entry.revision, at)
     now = await read(consul, current.service)
@@ -62,6 +65,13 @@ async def write(consul: Consul, current: Current, raw: bytes) -> Written:
         raise Failure(Exit.CONFLICT, message, hint="Look at it with `verdigris history`.", details=_says(now))
     message = f"nothing was written: somebody else changed {key} meanwhile: {_changed(current, now)}"
     raise Failure(Exit.CONFLICT, message, hint="Look at it and run the command again.", details=_says(now))
+
+
+def unconfirmed(where: str, error: ConsulError) -> Failure:
+    """Consul failed, but after the write: nobody may think that nothing has changed."""
+    message = f"the document was written, {where}, but then: {error}"
+    hint = "`verdigris status` shows who obeys it, once Consul answers again."
+    return Failure(Exit.UNREACHABLE, message, hint=hint)
 
 
 def usable(current: Current, *, force: bool) -> Traffic | None:

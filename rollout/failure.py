@@ -14,7 +14,7 @@ class Exit(IntEnum):
     CONFLICT = 3
     """Somebody else changed the document meanwhile; nothing was written."""
     UNREACHABLE = 4
-    """Consul does not answer, or does not allow it."""
+    """Consul does not answer, or does not allow it. The message says if that was after a write."""
     INVALID = 5
     """The document that stands in Consul is invalid; nothing was written."""
     NOT_OBEYED = 6

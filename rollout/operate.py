@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh import contract
-from mesh.consul import Consul
+from mesh.consul import Consul, ConsulError
 from mesh.traffic import Traffic
 from rollout import document, edit, history
 from rollout.convergence import converge
@@ -73,7 +73,12 @@ async def _write(
     written = await document.write(consul, current, raw)
     found = None
     if terms.wait is not None:
-        found = await converge(consul, current.service, written.revision, since=written.at, within=terms.wait)
+        try:
+            found = await converge(
+                consul, current.service, written.revision, since=written.at, within=terms.wait
+            )
+        except ConsulError as error:
+            raise document.unconfirmed(f"as revision {written.revision}", error) from None
     now = document.Current(current.service, written.revision, raw, after)
     return Change(
         service=current.service,

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
+from rollout.claim import claimed
 from rollout.failure import Exit, Failure
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -132,14 +133,15 @@ class Running:
 
 
 class Processes:
-    """Starts programs, and stops them all at the end, whatever happened."""
+    """Starts programs, and stops them all at the end, whatever happened. Failure if others run in the folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._claim = claimed(folder)
         self._running: list[Running] = []
 
     async def __aenter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._claim.__enter__()
         return self
 
     async def __aexit__(
@@ -152,6 +154,7 @@ class Processes:
         finally:  # an impatient second Ctrl-C
             for each in self._running:
                 each.kill()
+            self._claim.__exit__(None, None, None)
 
     async def start(self, program: Program) -> Running:
         """Start it and wait until it is ready."""

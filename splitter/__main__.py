@@ -12,8 +12,10 @@ import click
 import uvloop
 
 from mesh import contract
+from mesh.tls import BadTLS, ClientTLS, ServerTLS
+from mesh.tls_options import server_options, upstream_options
 from splitter.app import App
-from splitter.settings import Address, BadSetting, Settings, consul_address
+from splitter.settings import Address, BadSetting, Settings, consul_address, parse_limits
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1
@@ -27,7 +29,7 @@ class _Command(click.Command):
             return int(super().main(args, "splitter", standalone_mode=False, **extra) or 0)
         except click.ClickException as error:
             error.show()
-        except BadSetting as error:
+        except (BadSetting, BadTLS) as error:
             click.echo(f"splitter: {error}", err=True)
         return BAD_CONFIGURATION
 
@@ -76,6 +78,27 @@ class _Command(click.Command):
     default=30.0,
     help="Seconds that calls in flight have to finish after SIGTERM.",
 )
+@server_options
+@upstream_options
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    envvar="VERDIGRIS_LIMIT",
+    help="Another limit on what peers may cost. Repeatable (in the variable: by spaces); docs/http2.md lists them.",
+)
+@click.option(
+    "--workers",
+    default=1,
+    help="Processes that serve calls; one Consul watch serves all of them. Users of a key stay with their colour "
+    "whichever they meet; calls without one are dealt exactly by each process for itself.",
+)
+@click.option(
+    "--watchdog",
+    default=1.0,
+    help="Seconds without a turn of the event loop after which its stack is logged; 0 for never.",
+)
 @click.option(
     "--log-level",
     default="warning",
@@ -92,6 +115,18 @@ def main(
     state_dir: Path | None,
     trace_file: Path | None,
     drain: float,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    tls_client_names: tuple[str, ...],
+    plaintext: bool,
+    upstream_tls_ca: Path | None,
+    upstream_tls_cert: Path | None,
+    upstream_tls_key: Path | None,
+    upstream_tls_name: str | None,
+    limits: tuple[str, ...],
+    workers: int,
+    watchdog: float,
     log_level: str,
 ) -> int:
     """The sidecar: gRPC clients connect to it, and one Consul key says which colour serves, and who shadows."""
@@ -107,6 +142,14 @@ def main(
         state_dir=state_dir,
         trace_file=trace_file or (state_dir / "traces.jsonl" if state_dir else None),
         drain=drain,
+        tls=ServerTLS.given("--tls", tls_cert, tls_key, tls_client_ca, tls_client_names),
+        upstream_tls=ClientTLS.given(
+            "--upstream-tls", upstream_tls_ca, upstream_tls_cert, upstream_tls_key, upstream_tls_name
+        ),
+        plaintext=plaintext,
+        limits=parse_limits(limits),
+        workers=workers,
+        watchdog=watchdog,
     ).checked()
     # Calls are short-lived cycles of three objects; collecting them less often saves a few percent of the CPU.
     gc.collect()

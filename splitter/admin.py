@@ -1,65 +1,77 @@
 """The admin port, on loopback: alive, ready, metrics, and the table that is applied now. It changes nothing."""
 
+import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from mesh import traffic as document
-from mesh.traffic import GRAIN
-from splitter.control import Control
-from splitter.switch import Switch
+from splitter import metrics
+from splitter.figures import Figures
+from splitter.settings import Address
 
-
-def describe_table(control: Control, switch: Switch) -> dict[str, Any]:
-    """`/table`: the status, and what the data path does with it."""
-    traffic = control.traffic
-    counts: dict[str, int] = {}
-    for (_, color, _, _), series in switch.observer.calls.items():
-        counts[color or "(none)"] = counts.get(color or "(none)", 0) + series.count
-    return {
-        **control.describe(),
-        "document": json.loads(document.to_json(traffic)),
-        "split": {share.color: share.weight * 100 / GRAIN for share in traffic.split},
-        "endpoints": control.endpoints.describe(),
-        "shadow_endpoints": control.shadow_endpoints.describe(),
-        "counts": counts,
-        "mirrored": dict(switch.mirrors.started),
-        "in_flight": switch.in_flight,
-    }
+TEXT = "text/plain; charset=utf-8"
 
 
-def application(control: Control, switch: Switch, registry: CollectorRegistry) -> web.Application:
+class View(Protocol):
+    """What the pages show: of one process, or of several."""
+
+    service: str
+
+    def obstacle(self) -> str:
+        """Why calls cannot be taken; empty if they can."""
+        ...
+
+    async def figures(self) -> Figures:
+        """All that is counted."""
+        ...
+
+    async def table(self) -> dict[str, Any]:
+        """The status, and what is done with it."""
+        ...
+
+
+def application(view: View) -> web.Application:
     """The four pages."""
 
-    def page(render: Callable[[], tuple[int, str, str]]) -> Callable[[web.Request], Any]:
-        async def handle(request: web.Request) -> web.Response:
-            status, kind, text = render()
-            return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind})
+    async def healthz(request: web.Request) -> web.Response:
+        return _page(200, TEXT, "ok\n")
 
-        return handle
+    async def readyz(request: web.Request) -> web.Response:
+        obstacle = view.obstacle()
+        return _page(503 if obstacle else 200, TEXT, f"{obstacle or 'ready'}\n")
 
-    def healthz() -> tuple[int, str, str]:
-        return 200, "text/plain; charset=utf-8", "ok\n"
+    async def figures(request: web.Request) -> web.Response:
+        slices = []
+        for each in metrics.render(view.service, await view.figures()):
+            slices.append(each)
+            await asyncio.sleep(0)
+        return _page(200, metrics.CONTENT_TYPE, "".join(slices))
 
-    def readyz() -> tuple[int, str, str]:
-        if switch.draining:
-            return 503, "text/plain; charset=utf-8", "draining\n"
-        if not control.ready.is_set():
-            return 503, "text/plain; charset=utf-8", "waiting for the first answer of Consul\n"
-        return 200, "text/plain; charset=utf-8", "ready\n"
-
-    def metrics() -> tuple[int, str, str]:
-        return 200, CONTENT_TYPE_LATEST, generate_latest(registry).decode()
-
-    def table() -> tuple[int, str, str]:
-        return 200, "application/json", json.dumps(describe_table(control, switch), indent=2) + "\n"
+    async def table(request: web.Request) -> web.Response:
+        return _page(200, "application/json", json.dumps(await view.table(), indent=2) + "\n")
 
     app = web.Application()
-    app.router.add_get("/healthz", page(healthz))
-    app.router.add_get("/readyz", page(readyz))
-    app.router.add_get("/metrics", page(metrics))
-    app.router.add_get("/table", page(table))
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", figures)
+    app.router.add_get("/table", table)
     return app
+
+
+async def listening(
+    runner: web.AppRunner, address: Address | None, *, say: Callable[[str], None]
+) -> str | None:
+    """Serve the pages there, and say so; where that is, or None for nowhere."""
+    await runner.setup()
+    if address is None:
+        return None
+    await web.TCPSite(runner, address.host, address.port).start()
+    host, port = runner.addresses[0][:2]
+    say(f"admin on {host}:{port}")
+    return f"{host}:{port}"
+
+
+def _page(status: int, kind: str, text: str) -> web.Response:
+    return web.Response(status=status, body=text.encode(), headers={"Content-Type": kind})

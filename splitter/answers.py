@@ -7,7 +7,9 @@ from mesh.http2.blocks import literal
 from mesh.http2.stream import Stream
 
 CANCELLED: Final = 1
+DEADLINE_EXCEEDED: Final = 4
 RESOURCE_EXHAUSTED: Final = 8
+INTERNAL: Final = 13
 UNAVAILABLE: Final = 14
 
 CODE_NAMES: Final = (
@@ -40,6 +42,23 @@ _RESET_CODES: Final = {
     frames.ENHANCE_YOUR_CALM: "RESOURCE_EXHAUSTED",
     0xC: "PERMISSION_DENIED",  # INADEQUATE_SECURITY
 }
+
+# How a gRPC client reads an answer without grpc-status ("HTTP to gRPC Status Code Mapping")
+_HTTP_CODES: Final = {
+    400: "INTERNAL",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "UNIMPLEMENTED",
+    429: "UNAVAILABLE",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "UNAVAILABLE",
+}
+
+
+def http_code(code: int) -> str:
+    """The gRPC status that a client makes of this HTTP status, where there is no other."""
+    return _HTTP_CODES.get(code, "UNKNOWN")
 
 
 def reset_code(code: int) -> str:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from mesh import contract
 from mesh.http2 import frames
-from mesh.http2.blocks import edited
-from mesh.http2.stream import LOW_WATER, Stream
-from splitter import answers
-from splitter.head import read_head
+from mesh.http2.blocks import Malformed, edited
+from mesh.http2.stream import Stream
+from splitter import deadline, recovery
+from splitter.ejection import FAILED
+from splitter.head import INTERIM, TRAILERS, read_head
 from splitter.leg import Leg
 from splitter.picker import NO_BUCKET
 from splitter.table import NOBODY
@@ -26,17 +27,19 @@ from splitter.table import NOBODY
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
     from splitter.mirror import ShadowCall
-    from splitter.pool import Pool, Upstream
+    from splitter.pool import Pool
     from splitter.request import Request
     from splitter.switch import Switch
     from splitter.table import Table, Target
     from splitter.tracing import Context
+    from splitter.upstream import Upstream
 
 KEPT_LIMIT: Final = 65_536
-"""Request bytes kept for sending again (linkerd's figure); also all that a client can send before we grant more."""
+"""Request bytes kept for sending again (linkerd's figure)."""
 KEPT_LEAST: Final = 64
 """What a kept piece counts at least, or a request of one-byte frames would be almost free."""
-MAX_ATTEMPTS: Final = 3
+EARLY: Final = 0.05
+"""Of a timeout: clients round it up when they write it down (gRPC core to a hundredth), and give up by their own."""
 
 
 class Call(Stream):
@@ -48,6 +51,7 @@ class Call(Stream):
         "bucket",
         "done",
         "ended",
+        "ending",
         "kept",
         "kept_size",
         "leg_field",
@@ -66,6 +70,7 @@ class Call(Stream):
         "table",
         "target",
         "trace",
+        "turned_away",
     )
     pool: "Pool"
 
@@ -98,7 +103,10 @@ class Call(Stream):
         """How many of `kept` have been passed on, so that the client was credited for them."""
         self.shadows: list[ShadowCall] | None = None
         self.attempts = 0
+        self.turned_away = 0
         self.responded = False
+        self.ending = "UNKNOWN"
+        """The status of a response that ends without trailers: it is not gRPC, but it is over."""
         self.done = False
         self.trace: Context | None = None
         self.target = NOBODY
@@ -115,10 +123,30 @@ class Call(Stream):
         """Of the leg that serves it."""
         return contract.ROLE_FALLBACK if self.reason == contract.REASON_FALLBACK else contract.ROLE_PRIMARY
 
+    # Its deadline
+
+    @property
+    def expires(self) -> int | None:
+        """When its deadline passes, by `perf_counter_ns`; None for one that has none."""
+        field = self.request.timeout
+        timeout = deadline.parse(field.value) if field is not None else None
+        return self.started + timeout if timeout is not None else None
+
+    def is_late(self, early: float = 0.0) -> bool:
+        """Its deadline has passed, or has but for this part of the time it had."""
+        expires = self.expires
+        if expires is None:
+            return False
+        return perf_counter_ns() >= expires - early * (expires - self.started)
+
+    def expire(self) -> None:
+        """Its deadline has passed while it waited for a connection."""
+        recovery.on_expired(self)
+
     # Towards an endpoint
 
-    def send_to(self, target: "Target", pool: "Pool") -> None:
-        """Start a leg to this endpoint, now or as soon as it has a connection with room."""
+    def send_to(self, target: "Target", pool: "Pool", late: bool = False) -> None:
+        """Start a leg to this endpoint, now or as soon as it has a connection with room. `late`: not the first."""
         self.target = target
         self.pool = pool
         self.attempts += 1
@@ -129,17 +157,31 @@ class Call(Stream):
         if connection is None:
             pool.hold(self)
         else:
-            self.attach(connection)
+            self._start(connection, late)
 
     def attach(self, connection: "Upstream") -> None:
+        """It has waited for this connection."""
+        self._start(connection, True)
+
+    def reject(self, reason: str) -> None:
+        """It has waited in vain; nothing was sent."""
+        recovery.on_rejected(self, reason)
+
+    def _start(self, connection: "Upstream", late: bool) -> None:
         """Send what the client has sent so far, and relay from here on."""
         self.peer = leg = connection.open(Leg)
         leg.peer = self
         block, end = self.block, self.ended
         request = self.request
-        if self.trace is not None:
-            parent = (request.traceparent,) if request.traceparent else ()
-            block = edited(block, drop=parent + request.strays, append=self.leg_field)
+        if late:
+            block = recovery.late_block(self)
+        elif self.trace is not None:
+            drop = request.strays
+            if request.traceparent is not None:
+                drop += (request.traceparent,)
+            if request.tracestate and not self.trace.parent_id:  # the trace begins here
+                drop += request.tracestate
+            block = edited(block, drop=drop, append=self.leg_field)
         elif request.strays:
             block = edited(block, drop=request.strays)
         connection.send_block(leg.id, block, end)
@@ -155,7 +197,7 @@ class Call(Stream):
             else:
                 leg.send_data(payload, end, self.connection if position >= self.passed else None)
         self.passed = len(kept)
-        if self.recv_window < LOW_WATER:
+        if self.recv_window < self.connection.low_water:
             self.replenish()
 
     # From the client
@@ -175,7 +217,7 @@ class Call(Stream):
                 self.connection.credit(len(payload))
             return
         leg.send_data(payload, end, self.connection)
-        if self.recv_window < LOW_WATER and not end:
+        if self.recv_window < self.connection.low_water and not end:
             self.replenish()
 
     def _keep(self, payload: bytes, end: int, is_block: bool) -> None:
@@ -193,91 +235,57 @@ class Call(Stream):
                 shadow.offer(payload, end, is_block)
 
     def on_reset(self, code: int) -> None:
-        """The client cancelled, or its connection broke."""
-        leg = self.peer
+        """The client cancelled, or its connection broke. If its time had passed, that is why."""
+        leg, status = self.peer, "CANCELLED"
+        if self.request.timeout is not None and not self.done and self.is_late(EARLY):
+            status = "DEADLINE_EXCEEDED"
+            if leg is not None and not self.responded:
+                self.pool.note(failed=True, began=self.started)
         if leg is not None:
             leg.send_reset(code)
-        self.finish("CANCELLED")
+        self.finish(status)
 
     # From the endpoint
 
     def on_response(self, block: bytes, end: int) -> None:
-        """A header block of the response: headers, or trailers."""
-        head = read_head(block)
-        if not self.responded and not head.interim:
-            if end and self.safe and self._refused(head.status):
+        """A header block of the response: headers, or trailers. Raises `Malformed` and `BadBlock`."""
+        kind, status = read_head(block)
+        if end and (status != "OK" or self.pool.troubled):
+            self._judge(status or self.ending)
+        if not self.responded:
+            if kind:  # is not HEADERS
+                self._on_interim(kind, end)
+            elif end and self.safe and status != "OK" and recovery.on_unavailable(self, status):
                 return
-            self.responded = True
-            self.kept = None
-            block += self.target.mark
+            else:
+                self.responded = True
+                self.kept = None
+                block += self.target.mark
+                if status is not None:
+                    self.ending = status
+        elif not end or kind != TRAILERS:
+            raise Malformed("a second header block that is no trailers")
         self.send_headers(block, end)
         if end:
-            self.finish(head.status or "UNKNOWN")
+            self.finish(status or self.ending)
             leg = self.peer
             if leg is not None and leg.queue:
                 # Nobody reads the rest of the request, nor grants windows for it
                 leg.send_reset(frames.CANCEL)
 
-    def _refused(self, status: str | None) -> bool:
-        """Trailers alone may say that the endpoint would not serve the call, rather than how it went: send it again.
+    def _on_interim(self, kind: int, end: int) -> None:
+        if kind != INTERIM or end:
+            raise Malformed("it begins with trailers" if kind != INTERIM else "it ends before it began")
+        if self.peer is not None:
+            self.peer.recv_end = None  # no data may come before the real header block
 
-        A gRPC server that shuts down answers CANCELLED to what reaches it meanwhile, though nobody cancelled; under
-        load that answer can be here before its GOAWAY.
-        """
-        if status not in ("UNAVAILABLE", "CANCELLED"):
-            return False
-        leg = self.peer
-        return self.resend(status, again=isinstance(leg, Leg) and leg.connection.leaving)
+    def _judge(self, status: str) -> None:
+        self.pool.note(failed=status in FAILED, began=self.started)
 
-    def on_leg_reset(self, code: int) -> None:
-        """The endpoint reset the stream, or never processed it."""
-        status = answers.reset_code(code)
-        if not self.responded and code == frames.REFUSED_STREAM and self.resend(status, again=True):
-            return
-        if self.done:  # the response is complete: a client that still sends may stop
-            self.send_reset(frames.NO_ERROR)
-            return
-        self.send_reset(code)
-        self.finish(status)
-
-    def on_leg_lost(self) -> None:
-        """The endpoint's connection broke; it may have processed the request."""
-        if self.done:
-            self.send_reset(frames.NO_ERROR)
-            return
-        if not self.responded and self.safe and self.resend("UNAVAILABLE", again=True):
-            return
-        message = f"the connection to {self.pool.endpoint} was lost"
-        answers.answer(self, answers.UNAVAILABLE, message, started=self.responded)
-        self.finish("UNAVAILABLE")
-
-    def reject(self, reason: str) -> None:
-        """The endpoint cannot be reached: nothing was sent, so another may be tried."""
-        if not self.resend("UNAVAILABLE", again=False):
-            answers.answer(self, answers.UNAVAILABLE, reason)
-            self.finish("UNAVAILABLE")
-
-    def resend(self, status: str, *, again: bool) -> bool:
-        """Try another endpoint after this leg failed with `status`; False if the client has to be told.
-
-        `again`: it was the connection that failed, so the same endpoint may have the call once more.
-        """
-        if self.kept is None or self.done or self.attempts >= MAX_ATTEMPTS:
-            return False
-        choice = self.switch.alternative(self, again=again and self.attempts == 1)
-        if choice is None:
-            return False
-        self.switch.observer.failed_leg(self, status)
-        leg, self.peer = self.peer, None
-        if leg is not None:
-            leg.peer = None
-            if not (leg.recv_end and leg.sent_end):
-                leg.send_reset(frames.CANCEL)
-        target, pool = choice
-        if target.color != self.target.color:
-            self.reason = contract.REASON_FALLBACK
-        self.send_to(target, pool)
-        return True
+    def on_end_without_trailers(self) -> None:
+        """The response is over with its data."""
+        self._judge(self.ending)
+        self.finish(self.ending)
 
     # The end
 

@@ -1,20 +1,18 @@
-"""Which endpoints there are: Consul's answer, what it may have lost, and one pool per endpoint that is named.
+"""Which endpoints there are: the instances known, and one pool per endpoint that is named.
 
-An instance belongs to each colour among its tags; pools exist only for the colours that the document names.
-Consul can forget (a `-dev` agent that starts again knows nothing): what vanishes in the wake of a failure of
-Consul itself is remembered for `MEMORY` seconds and used for as long as it accepts connections.
+An instance belongs to each colour among its tags; pools exist only for the colours that the document names. What
+Consul may only have lost (see `splitter.instances`) is used for as long as it accepts connections.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final
+from typing import Any
 
 from mesh import contract
 from mesh.consul import Instance
-from splitter.pool import Endpoint, Pool
-
-MEMORY: Final = 60.0
-"""Seconds; the same that Consul takes to deregister an instance that stays critical."""
+from splitter.observer import Observer
+from splitter.pool import Endpoint, Pool, Secure
+from splitter.wiring import PLAIN, Wiring
 
 
 def colors_of(instance: Instance) -> tuple[str, ...]:
@@ -25,43 +23,38 @@ def colors_of(instance: Instance) -> tuple[str, ...]:
 class Endpoints:
     """The instances known, and a pool for each endpoint of a wanted colour. `group` owns the connecting."""
 
-    def __init__(self, group: asyncio.TaskGroup, *, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        *,
+        on_change: Callable[[], None],
+        observer: Observer | None = None,
+        tls: Secure | None = None,
+        wiring: Wiring = PLAIN,
+    ) -> None:
         self.instances: dict[str, Instance] = {}
         self.pools: dict[Endpoint, Pool] = {}
-        self._remembered: dict[str, float] = {}
-        self._confirmed: set[str] = set()
+        self._remembered: list[str] = []
+        self._dead: set[str] = set()
+        """Of those remembered: refused connections, and are gone until Consul lists them again."""
         self._tasks: dict[Endpoint, asyncio.Task[None]] = {}
         self._leaving: list[Pool] = []
         self._group = group
+        self._observer = observer
         self._on_change = on_change
-
-    def doubt(self) -> None:
-        """Consul has failed: what it does not list from now on may be its loss, until it has listed it again."""
-        self._confirmed.clear()
+        self._tls = tls
+        self._wiring = wiring
 
     @property
     def remembers(self) -> tuple[str, ...]:
         """Instances kept although Consul does not list them."""
         return tuple(self._remembered)
 
-    def learn(self, instances: Iterable[Instance], *, lost: bool, now: float) -> None:
-        """Take in Consul's answer. `lost`: Consul has just failed, so what is missing may be its loss."""
-        answered = {instance.id: instance for instance in instances}
-        listed = set(answered)
-        taken = {(instance.address, instance.port) for instance in answered.values()}
-        for id, instance in self.instances.items():
-            if id in answered or (instance.address, instance.port) in taken:
-                continue
-            if lost and id not in self._confirmed:
-                self._remembered.setdefault(id, now + MEMORY)
-            # While Consul lists nothing at all, it says nothing of this one either
-            if self._remembered.get(id, 0.0) > now or (id in self._remembered and not listed):
-                answered[id] = instance
-        self._remembered = {
-            id: until for id, until in self._remembered.items() if id in answered and id not in listed
-        }
-        self._confirmed |= listed
-        self.instances = answered
+    def learn(self, instances: Iterable[Instance], *, remembered: Collection[str] = ()) -> None:
+        """The instances there are. `remembered`: ids of those that Consul lists no more, but may only have lost."""
+        self._dead &= set(remembered)
+        self.instances = {instance.id: instance for instance in instances if instance.id not in self._dead}
+        self._remembered = [id for id in remembered if id not in self._dead]
 
     def want(self, colors: Collection[str]) -> None:
         """Have a pool for each endpoint of these colours, and for no other (those are left to `let_go`)."""
@@ -76,7 +69,14 @@ class Endpoints:
             self._tasks.pop(endpoint).cancel()
             self._leaving.append(self.pools.pop(endpoint))
         for endpoint in wanted - self.pools.keys():
-            pool = self.pools[endpoint] = Pool(endpoint, on_change=self._on_change)
+            pool = self.pools[endpoint] = Pool(
+                endpoint,
+                on_change=self._on_change,
+                spare=self._can_spare,
+                observer=self._observer,
+                tls=self._tls,
+                wiring=self._wiring,
+            )
             self._tasks[endpoint] = self._group.create_task(pool.run(), name=f"connect {endpoint}")
 
     def let_go(self) -> None:
@@ -92,22 +92,42 @@ class Endpoints:
                 for id in self._remembered:
                     instance = self.instances[id]
                     if (instance.address, instance.port) == (pool.endpoint.address, pool.endpoint.port):
-                        del self._remembered[id], self.instances[id]
+                        self._remembered.remove(id)
+                        self._dead.add(id)
+                        del self.instances[id]
                         break
 
     def available(self) -> list[Pool]:
-        """Pools that can take calls: their instance passes its checks, and connecting has not failed."""
+        """Pools that can take calls: their instance passes its checks, and connecting has not failed.
+
+        Where a colour has none, those that are connected though they have still to prove themselves.
+        """
         passing = {
             Endpoint(color, instance.address, instance.port)
             for instance in self.instances.values()
             if instance.passing
             for color in colors_of(instance)
         }
-        return [pool for endpoint, pool in self.pools.items() if pool.usable and endpoint in passing]
+        pools = [pool for endpoint, pool in self.pools.items() if endpoint in passing]
+        served = {pool.endpoint.color for pool in pools if pool.usable}
+        return [
+            pool for pool in pools if pool.usable or (pool.connected and pool.endpoint.color not in served)
+        ]
 
     def reachable(self) -> list[Pool]:
         """Pools whose endpoint accepts connections, whatever Consul says of it."""
-        return [pool for pool in self.pools.values() if pool.usable]
+        return [pool for pool in self.pools.values() if pool.usable or pool.connected]
+
+    def _can_spare(self, pool: Pool) -> bool:
+        """Another endpoint of its colour can do its work: the last one is never left out, however it fails."""
+        return any(
+            other is not pool and other.endpoint.color == pool.endpoint.color and not other.ejection.ejected
+            for other in self.available()
+        )
+
+    def problems(self) -> list[str]:
+        """What is wrong with endpoints of wanted colours, for the status."""
+        return [pool.problem for pool in self.pools.values() if pool.problem]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Per colour: how many instances are registered, and how many of them pass."""
@@ -134,6 +154,10 @@ class Endpoints:
                     "passing": bool(instance and instance.passing),
                     "connected": pool.connected,
                     "in_flight": pool.in_flight,
+                    "usable": pool.usable,
+                    "problem": pool.problem or None,
+                    "ejected": pool.ejection.ejected,
+                    "failures": pool.ejection.failures,
                 }
             )
         return rows

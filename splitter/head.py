@@ -1,21 +1,28 @@
-"""What the splitter reads of a response's header blocks: whether it is interim, and the gRPC status.
+"""What the splitter reads of a response's header blocks: what each is, and the gRPC status.
 
 Most blocks of a service are the same few, byte for byte, so what they say is remembered by their bytes.
 """
 
 from typing import Final, NamedTuple
 
-from mesh.http2.blocks import fields
-from splitter.answers import CODE_NAMES
+from mesh.http2.blocks import Malformed, fields
+from splitter.answers import CODE_NAMES, http_code
+
+HEADERS: Final = 0
+"""The response's header block; alone, it is what gRPC calls Trailers-Only."""
+INTERIM: Final = 1
+"""1xx: the response is still to come."""
+TRAILERS: Final = 2
+"""No `:status`."""
 
 _CACHE_LIMIT: Final = 1_024
 _CACHED_LENGTH: Final = 512
 
 
 class Head(NamedTuple):
-    """`interim`: a 1xx response, after which the real one comes. `status`: a gRPC status name, or None."""
+    """`status`: a gRPC status name, or what stands for it where the HTTP status is an error; None if nothing does."""
 
-    interim: bool
+    kind: int
     status: str | None
 
 
@@ -35,11 +42,19 @@ def read_head(block: bytes) -> Head:
 
 
 def _read(block: bytes) -> Head:
-    interim, status = False, None
-    for field in fields(block):
-        if field.name == b":status":
-            interim = field.value.startswith(b"1")
-        elif field.name == b"grpc-status":
-            code = int(field.value) if field.value.isdigit() and len(field.value) < 4 else 2
-            status = CODE_NAMES[code] if code < len(CODE_NAMES) else "UNKNOWN"
-    return Head(interim, status)
+    http, status, regular = 0, None, False
+    for name, value, _, _ in fields(block):
+        if name[:1] != b":":
+            regular = True
+            if name == b"grpc-status":
+                code = int(value) if value.isdigit() and len(value) < 4 else 2
+                status = CODE_NAMES[code] if code < len(CODE_NAMES) else "UNKNOWN"
+        elif name != b":status" or regular or http:
+            raise Malformed(f"the pseudo field {name!r} stands where a response has none (RFC 9113, 8.3)")
+        elif len(value) != 3 or not value.isdigit() or value < b"100" or value == b"101":
+            raise Malformed(f":status is {value!r}")  # 101 has no place in HTTP/2 (RFC 9113, 8.6)
+        else:
+            http = int(value)
+    if http < 200:
+        return Head(INTERIM if http else TRAILERS, status)
+    return Head(HEADERS, http_code(http) if status is None and http != 200 else status)

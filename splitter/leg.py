@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from mesh.http2.stream import LOW_WATER, Stream
+from mesh.http2.stream import Stream
+from splitter import recovery
 
 if TYPE_CHECKING:
-    from splitter.pool import Upstream
+    from splitter.upstream import Upstream
 
 
 class Leg(Stream):
@@ -27,17 +28,21 @@ class Leg(Stream):
             self.connection.credit(len(payload))
         else:
             call.send_data(payload, end, self.connection)
-            if end:  # a response without trailers is not gRPC, but it is over
-                call.finish("UNKNOWN")  # type: ignore[attr-defined]
-            elif self.recv_window < LOW_WATER:
+            if end:
+                call.on_end_without_trailers()  # type: ignore[attr-defined]
+            elif self.recv_window < self.connection.low_water:
                 self.replenish()
 
     def on_reset(self, code: int) -> None:
-        call = self.peer
-        if call is not None:
-            call.on_leg_reset(code)  # type: ignore[attr-defined]
+        call, fault = self.peer, self.connection.own_fault
+        if fault:
+            self.connection.own_fault = ""
+            if call is not None:
+                recovery.on_fault(call, self, fault)  # type: ignore[arg-type]
+        elif call is not None:
+            recovery.on_reset(call, self, code)  # type: ignore[arg-type]
 
     def on_connection_lost(self) -> None:
         call = self.peer
         if call is not None:
-            call.on_leg_lost()  # type: ignore[attr-defined]
+            recovery.on_lost(call, self)  # type: ignore[arg-type]

@@ -1,108 +1,172 @@
-"""The splitter's figures for Prometheus: a collector that reads the data path's own counters when it is asked."""
+"""The splitter's figures as Prometheus reads them (text format 0.0.4): the families there are, and their rendering.
 
-from collections.abc import Iterator
+Rendered in slices, a generator's steps of at most `SLICE` lines: between two of them the caller lets the event loop
+turn. (In a thread the same work would hold the interpreter's lock for 5 ms at a time.)
+"""
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-from splitter.control import Control
+from splitter.figures import Figures, Labels
 from splitter.observer import BOUNDS
-from splitter.switch import Switch
 
-_NANO = 1e-9
-
-
-class SplitterCollector(Collector):
-    """One per process; holds no figure of its own."""
-
-    def __init__(self, control: Control, switch: Switch) -> None:
-        self._control = control
-        self._switch = switch
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._calls()
-        yield from self._mirrors()
-        yield from self._state()
-
-    def _calls(self) -> Iterator[Metric]:
-        service, observer = self._control.service, self._switch.observer
-        calls = CounterMetricFamily(
-            "verdigris_calls",
-            "Calls as clients saw them.",
-            labels=("service", "method", "color", "reason", "code"),
-        )
-        duration = HistogramMetricFamily(
-            "verdigris_call_duration_seconds",
-            "From a call's first header block to its status.",
-            labels=("service", "method", "color", "reason", "code"),
-        )
-        for (method, color, reason, code), series in list(observer.calls.items()):
-            labels = (service, method.decode("latin-1"), color, reason, code)
-            calls.add_metric(labels, series.count)
-            buckets, below = [], 0
-            for bound, count in zip(BOUNDS, series.buckets, strict=False):
-                below += count
-                buckets.append((f"{bound * _NANO:g}", float(below)))
-            buckets.append(("+Inf", float(series.count)))
-            duration.add_metric(labels, buckets, series.total * _NANO)
-        yield calls
-        yield duration
-        legs = CounterMetricFamily(
-            "verdigris_legs",
-            "Attempts as endpoints answered them; a leg that failed counts against its colour.",
-            labels=("service", "color", "role", "code"),
-        )
-        for (color, role, code), number in observer.legs().items():
-            legs.add_metric((service, color, role, code), number)
-        yield legs
-        spans = CounterMetricFamily(
-            "verdigris_spans_lost", "Spans dropped because too many waited, or that could not be delivered."
-        )
-        spans.add_metric((), observer.tracer.lost)
-        yield spans
-
-    def _mirrors(self) -> Iterator[Metric]:
-        service, mirrors = self._control.service, self._switch.mirrors
-        started = CounterMetricFamily(
-            "verdigris_mirrored",
-            "Shadows begun; the sum of their outcomes and of those in flight.",
-            labels=("service", "color"),
-        )
-        for color, number in list(mirrors.started.items()):
-            started.add_metric((service, color), number)
-        yield started
-        outcomes = CounterMetricFamily(
-            "verdigris_mirror",
-            "Shadows ended: completed, failed, timed_out or dropped; detail is the status, or why it was dropped.",
-            labels=("service", "color", "outcome", "detail"),
-        )
-        for (color, outcome, detail), number in list(mirrors.outcomes.items()):
-            outcomes.add_metric((service, color, outcome, detail), number)
-        yield outcomes
-        yield _gauge("verdigris_mirror_in_flight", "Shadows under way.", len(mirrors.active))
-
-    def _state(self) -> Iterator[Metric]:
-        control, switch = self._control, self._switch
-        yield _gauge("verdigris_in_flight", "Calls under way.", switch.in_flight)
-        yield _gauge("verdigris_clients", "Client connections.", len(switch.clients))
-        yield _gauge(
-            "verdigris_revision", "Revision of the traffic document that is applied.", control.revision
-        )
-        refused = control.refused.revision if control.refused else 0
-        yield _gauge(
-            "verdigris_refused_revision", "Revision that was refused and is still current; 0: none.", refused
-        )
-        yield _gauge("verdigris_warnings", "Warnings in the status.", len(control.warnings))
-        yield _gauge("verdigris_consul_up", "1 while Consul answers.", int(control.consul_up))
-        endpoints = GaugeMetricFamily(
-            "verdigris_endpoints", "Endpoints by colour and state.", labels=("color", "state")
-        )
-        for color, counts in control.endpoints.counts().items():
-            for state, number in counts.items():
-                endpoints.add_metric((color, state), number)
-        yield endpoints
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+SLICE: Final = 512
+"""Lines rendered in one go: a fraction of a millisecond."""
+_NANO: Final = 1e-9
 
 
-def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, value=value)
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric; every series of it also has the label `service`."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    text: str
+    labels: tuple[str, ...] = ()
+
+
+FAMILIES: Final = (
+    Family(
+        "verdigris_calls_total",
+        "counter",
+        "Calls as clients saw them.",
+        ("method", "color", "reason", "code"),
+    ),
+    Family(
+        "verdigris_call_duration_seconds",
+        "histogram",
+        "From a call's first header block to its status.",
+        ("method", "color"),
+    ),
+    Family(
+        "verdigris_legs_total",
+        "counter",
+        "Attempts as endpoints answered them; a leg that failed counts against its colour.",
+        ("color", "role", "code"),
+    ),
+    Family("verdigris_resends_total", "counter", "Calls sent again, by why.", ("reason",)),
+    Family(
+        "verdigris_resends_refused_total",
+        "counter",
+        "Calls that could have been sent again and were not, by why.",
+        ("reason",),
+    ),
+    Family(
+        "verdigris_ejections_total",
+        "counter",
+        "Endpoints left out for a while because calls to them failed.",
+        ("color",),
+    ),
+    Family(
+        "verdigris_connection_faults_total",
+        "counter",
+        "Connections ended for their peer's fault.",
+        ("side", "reason"),
+    ),
+    Family(
+        "verdigris_stream_faults_total",
+        "counter",
+        "Streams refused or reset for a fault of their own.",
+        ("side", "reason"),
+    ),
+    Family(
+        "verdigris_mirrored_total",
+        "counter",
+        "Shadows begun; the sum of their outcomes and of those in flight.",
+        ("color",),
+    ),
+    Family(
+        "verdigris_mirror_total",
+        "counter",
+        "Shadows ended: completed, failed, timed_out or dropped; detail is the status, or why it was dropped.",
+        ("color", "outcome", "detail"),
+    ),
+    Family("verdigris_mirror_in_flight", "gauge", "Shadows under way."),
+    Family("verdigris_connections", "gauge", "Open connections, to clients and to endpoints.", ("side",)),
+    Family(
+        "verdigris_streams",
+        "gauge",
+        "Streams open on them; of the clients' side: calls in flight.",
+        ("side",),
+    ),
+    Family(
+        "verdigris_spans_lost_total",
+        "counter",
+        "Spans dropped because too many waited, or that could not be delivered.",
+    ),
+    Family(
+        "verdigris_loop_stalls_total",
+        "counter",
+        "Times that an event loop did not turn for too long (--watchdog).",
+    ),
+    Family("verdigris_loop_stalled_seconds_total", "counter", "How long these took together."),
+    Family("verdigris_workers", "gauge", "Processes that serve calls, and those that should.", ("state",)),
+    Family(
+        "verdigris_worker_restarts_total", "counter", "Workers that ended unasked and were started again."
+    ),
+    Family("verdigris_revision", "gauge", "Revision of the traffic document that is applied."),
+    Family("verdigris_refused_revision", "gauge", "Revision that was refused and is still current; 0: none."),
+    Family("verdigris_warnings", "gauge", "Warnings in the status."),
+    Family("verdigris_consul_up", "gauge", "1 while Consul answers."),
+    Family("verdigris_endpoints", "gauge", "Endpoints by colour and state.", ("color", "state")),
+)
+
+
+def state(status: Mapping[str, Any], *, consul_up: bool) -> Figures:
+    """The figures of a status, as the status key says it."""
+    return {
+        "verdigris_revision": {(): status["revision"]},
+        "verdigris_refused_revision": {(): status["error"]["revision"] if status["error"] else 0},
+        "verdigris_warnings": {(): len(status["warnings"])},
+        "verdigris_consul_up": {(): int(consul_up)},
+        "verdigris_endpoints": {
+            (color, name): number
+            for color, counts in status["endpoints"].items()
+            for name, number in counts.items()
+        },
+    }
+
+
+def render(service: str, figures: Figures) -> Iterator[str]:
+    """The page, a slice at a time; families that the figures do not have are left out."""
+    lines: list[str] = []
+    for family in FAMILIES:
+        series = figures.get(family.name)
+        if series is None:
+            continue
+        lines.append(f"# HELP {family.name} {family.text}\n# TYPE {family.name} {family.kind}\n")
+        for labels, value in series.items():
+            known = _labels(service, family, labels)
+            if isinstance(value, list):
+                lines += _histogram(family.name, known, value)
+            else:
+                lines.append(f"{family.name}{{{known}}} {value}\n")
+            if len(lines) >= SLICE:
+                yield "".join(lines)
+                lines.clear()
+    yield "".join(lines)
+
+
+def _labels(service: str, family: Family, values: Labels) -> str:
+    pairs = [f'service="{service}"']
+    for name, value in zip(family.labels, values, strict=True):
+        if "\\" in value or '"' in value or "\n" in value:
+            value = value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+        pairs.append(f'{name}="{value}"')
+    return ",".join(pairs)
+
+
+_BOUNDS: Final = tuple(f"{bound * _NANO:g}" for bound in BOUNDS)
+
+
+def _histogram(name: str, labels: str, value: list[int]) -> Iterator[str]:
+    below = 0
+    for bound, count in zip(_BOUNDS, value[1:], strict=False):
+        below += count
+        yield f'{name}_bucket{{{labels},le="{bound}"}} {below}\n'
+    below += value[-1]
+    yield f'{name}_bucket{{{labels},le="+Inf"}} {below}\n'
+    yield f"{name}_count{{{labels}}} {below}\n"
+    yield f"{name}_sum{{{labels}}} {value[0] * _NANO}\n"

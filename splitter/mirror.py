@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from mesh import contract
 from mesh.http2 import frames
-from mesh.http2.blocks import edited, literal
-from mesh.http2.stream import GRANT_LIMIT, LOW_WATER, Stream
+from mesh.http2.blocks import Malformed, edited, literal
+from mesh.http2.stream import Stream
 from splitter import answers
-from splitter.head import read_head
+from splitter.ejection import FAILED as ENDPOINT_FAILED
+from splitter.head import INTERIM, read_head
 
 if TYPE_CHECKING:
     from splitter.call import Call
-    from splitter.pool import Pool, Upstream
+    from splitter.pool import Pool
     from splitter.switch import Switch
     from splitter.table import MirrorRule
+    from splitter.upstream import Upstream
 
 MAX_IN_FLIGHT: Final = 256
 MAX_BYTES: Final = 1 << 20
@@ -42,22 +44,29 @@ class ShadowLeg(Stream):
     """The stream of a shadow: it has no peer, and what it receives is granted again at once."""
 
     __slots__ = ("shadow",)
+    connection: "Upstream"
     shadow: "ShadowCall"
 
     def on_headers(self, block: bytes, end: int) -> None:
         head = read_head(block)
         if end:
+            if head.kind == INTERIM:
+                raise Malformed("it ends before it began")
             self.shadow.finish(COMPLETED, head.status or "UNKNOWN")
 
     def on_data(self, payload: bytes, end: int) -> None:
         self.connection.credit(len(payload))
         if end:
             self.shadow.finish(COMPLETED, "UNKNOWN")  # a response without trailers is not gRPC
-        elif self.recv_window < LOW_WATER:
-            room, self.recv_window = GRANT_LIMIT - self.recv_window, GRANT_LIMIT
+        elif self.recv_window < self.connection.low_water:
+            window = self.connection.stream_window
+            room, self.recv_window = window - self.recv_window, window
             self.connection.send(frames.window_update(self.id, room))
 
     def on_reset(self, code: int) -> None:
+        self.connection.own_fault = ""
+        if code == frames.REFUSED_STREAM and not self.connection.leaving:
+            self.connection.refused()
         self.shadow.finish(FAILED, answers.reset_code(code))
 
     def on_connection_lost(self) -> None:
@@ -67,7 +76,9 @@ class ShadowLeg(Stream):
 class Mirrors:
     """All shadows under way, and what became of the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_in_flight: int = MAX_IN_FLIGHT, max_total_bytes: int = MAX_TOTAL_BYTES) -> None:
+        self._max_in_flight = max_in_flight
+        self._max_total_bytes = max_total_bytes
         self.active: set[ShadowCall] = set()
         self.started: Counter[str] = Counter()
         """Shadows begun, by colour."""
@@ -79,7 +90,7 @@ class Mirrors:
         size = shadow.buffered
         if size <= frames.DEFAULT_WINDOW:
             return False
-        return size > MAX_BYTES or sum(other.buffered for other in self.active) > MAX_TOTAL_BYTES
+        return size > MAX_BYTES or sum(other.buffered for other in self.active) > self._max_total_bytes
 
     def stop(self) -> None:
         """The sidecar ends: what has not ended by now is dropped, and counted."""
@@ -93,7 +104,7 @@ class Mirrors:
         reason = None
         if pool is None or not pool.usable:
             reason = "no_endpoint"
-        elif len(self.active) >= MAX_IN_FLIGHT:
+        elif len(self.active) >= self._max_in_flight:
             reason = "in_flight"
         if reason is not None or pool is None:
             self.outcomes[rule.color, DROPPED, reason or ""] += 1
@@ -149,7 +160,7 @@ class ShadowCall:
         self.kept_size = 0
         self.started = perf_counter_ns()
         request = call.request
-        drop = [*request.strays]
+        drop = [*request.strays]  # the mark of a shadow is none: a call that has it is not mirrored again
         if request.timeout:
             drop.append(request.timeout)
         append = _ROLE + rule.timeout_field  # its own deadline, not the client's
@@ -159,12 +170,19 @@ class ShadowCall:
             append += parent
             if request.traceparent:
                 drop.append(request.traceparent)
+            if not self.trace.parent_id:
+                drop += request.tracestate
         self.block = edited(call.block, drop=drop, append=append)
         self.timer = asyncio.get_running_loop().call_later(rule.timeout, self.finish, TIMED_OUT, "")
 
     @property
     def gone(self) -> bool:
         return self.done
+
+    @property
+    def expires(self) -> int | None:
+        """None: it has a timer of its own."""
+        return None
 
     @property
     def buffered(self) -> int:
@@ -182,6 +200,9 @@ class ShadowCall:
 
     def reject(self, reason: str) -> None:
         self.finish(DROPPED, "no_endpoint")
+
+    def expire(self) -> None:
+        self.finish(TIMED_OUT, "")
 
     def offer(self, payload: bytes, end: int, is_block: bool) -> None:
         """The next part of the request; never waits, never fails."""
@@ -217,6 +238,14 @@ class ShadowCall:
         self.mirrors.active.discard(self)
         self.mirrors.outcomes[self.color, outcome, detail] += 1
         leg = self.leg
-        if leg is not None and not (leg.recv_end and leg.sent_end):
-            leg.send_reset(frames.CANCEL)
+        if leg is not None:
+            self._judge(leg, outcome, detail)
+            if not (leg.recv_end and leg.sent_end):
+                leg.send_reset(frames.CANCEL)
         self.switch.observer.shadow(self, outcome, detail)
+
+    def _judge(self, leg: ShadowLeg, outcome: str, detail: str) -> None:
+        """What it says of its endpoint; a connection that was lost has spoken for itself."""
+        failed = outcome == TIMED_OUT or detail in ENDPOINT_FAILED
+        if outcome != DROPPED and (failed or self.pool.troubled) and leg.connection.transport is not None:
+            self.pool.note(failed=failed, began=self.started)

@@ -22,17 +22,28 @@ MAX_METHODS: Final = 256
 """Methods counted by name; a client that invents names cannot grow the metrics beyond it."""
 MAX_METHOD_LENGTH: Final = 256
 OTHER: Final = b"/other"
+_SHADOW_STATUS: Final = {"completed": "", "failed": "", "timed_out": "DEADLINE_EXCEEDED"}
+"""By outcome; empty: the detail is a gRPC status. Others were dropped."""
+
+
+class Durations:
+    """How long calls of one method and colour took: in all (ns), and how many up to each bound."""
+
+    __slots__ = ("buckets", "total")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.buckets = [0] * (len(BOUNDS) + 1)
 
 
 class Series:
-    """Calls with the same labels: how many, how long in all (ns), and how many up to each bound."""
+    """Calls with the same labels: how many; `durations` they share with others of their method and colour."""
 
-    __slots__ = ("buckets", "count", "total")
+    __slots__ = ("count", "durations")
 
-    def __init__(self) -> None:
+    def __init__(self, durations: Durations) -> None:
         self.count = 0
-        self.total = 0
-        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.durations = durations
 
 
 class Observer:
@@ -42,8 +53,20 @@ class Observer:
         self.tracer = tracer
         self.calls: dict[tuple[bytes, str, str, str], Series] = {}
         """By method, colour, reason and status: what clients saw."""
+        self.durations: dict[tuple[bytes, str], Durations] = {}
+        """By method and colour: a histogram is many series, so it has few labels."""
         self.failed_legs: dict[tuple[str, str, str], int] = {}
         """By colour, role and status: attempts after which the call went on elsewhere."""
+        self.resends: dict[str, int] = {}
+        """By reason: calls sent again."""
+        self.resends_refused: dict[str, int] = {}
+        """By reason: calls that could have been sent again, and were not."""
+        self.ejections: dict[str, int] = {}
+        """By colour: endpoints left out for a while because calls to them failed."""
+        self.faults: dict[tuple[str, str], int] = {}
+        """By side (client or upstream) and reason: connections that we ended for their peer's fault."""
+        self.stream_faults: dict[tuple[str, str], int] = {}
+        """By side and reason: streams that we refused or reset for a fault of their own."""
         self._methods: set[bytes] = set()
 
     def call(self, call: "Call", status: str) -> None:
@@ -55,8 +78,9 @@ class Observer:
         if series is None:
             series = self._series(call.path, color, call.reason, status)
         series.count += 1
-        series.total += elapsed
-        series.buckets[bisect_left(BOUNDS, elapsed)] += 1
+        durations = series.durations
+        durations.total += elapsed
+        durations.buckets[bisect_left(BOUNDS, elapsed)] += 1
         trace = call.trace
         if trace is not None and trace.sampled:
             path = call.path.decode("latin-1")
@@ -73,7 +97,31 @@ class Observer:
                 self._methods.add(path)
             else:
                 path = OTHER
-        return self.calls.setdefault((path, color, reason, status), Series())
+        known = self.calls.get((path, color, reason, status))
+        if known is None:
+            durations = self.durations.setdefault((path, color), Durations())
+            known = self.calls[path, color, reason, status] = Series(durations)
+        return known
+
+    def resend(self, reason: str) -> None:
+        """A call is sent again."""
+        self.resends[reason] = self.resends.get(reason, 0) + 1
+
+    def resend_refused(self, reason: str) -> None:
+        """A call that could have been sent again is not: `budget`, for instance."""
+        self.resends_refused[reason] = self.resends_refused.get(reason, 0) + 1
+
+    def ejection(self, color: str) -> None:
+        """An endpoint of this colour is left out for a while."""
+        self.ejections[color] = self.ejections.get(color, 0) + 1
+
+    def fault(self, side: str, reason: str) -> None:
+        """A connection has been ended for its peer's fault."""
+        self.faults[side, reason] = self.faults.get((side, reason), 0) + 1
+
+    def stream_fault(self, side: str, reason: str) -> None:
+        """A stream has been refused or reset for a fault of its own."""
+        self.stream_faults[side, reason] = self.stream_faults.get((side, reason), 0) + 1
 
     def failed_leg(self, call: "Call", status: str) -> None:
         """An attempt has failed, and the call goes on elsewhere."""
@@ -114,7 +162,7 @@ class Observer:
         if trace is None or not trace.sampled:
             return
         endpoint = shadow.pool.endpoint
-        status = detail if outcome in ("completed", "failed") else outcome.upper()
+        status = _SHADOW_STATUS.get(outcome, "UNAVAILABLE" if detail == "no_endpoint" else "CANCELLED")
         span = SpanKey(
             CLIENT,
             f"{contract.ROLE_SHADOW} {shadow.color}",
@@ -125,6 +173,7 @@ class Observer:
             shadow.revision,
             endpoint.address,
             endpoint.port,
-            status,
+            status or detail,
+            outcome,
         )
         self.tracer.add(span, trace, shadow.span, trace.span_id, shadow.started, perf_counter_ns(), NO_BUCKET)

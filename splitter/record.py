@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from mesh import contract
-from mesh.consul import Consul, ConsulError, SessionLostError
-from splitter.control import Seen
+from mesh.consul import Consul, ConsulError, DeniedError, SessionLostError
+from splitter.facts import Seen
 
 SESSION_TTL: Final = 15.0
 """Seconds; a sidecar that was killed vanishes from the status within twice that."""
@@ -33,16 +33,34 @@ TEXT_LIMIT: Final = 65_536
 log = logging.getLogger(__name__)
 
 
+class _HeldError(ConsulError):
+    pass
+
+
+_ANSWERS: Final = (SessionLostError, DeniedError, _HeldError)
+"""Errors that are answers of a Consul in health."""
+
+
 class Recorder:
-    """Writes the status when told that there is news, and the history when told what was seen."""
+    """Writes the status when told that there is news, and the history when told what was seen.
+
+    `on_answer` is told whether Consul answers: a question that blocks for minutes cannot notice a Consul that hangs.
+    """
 
     def __init__(
-        self, consul: Consul, *, service: str, sidecar: str, status: Callable[[], dict[str, Any]]
+        self,
+        consul: Consul,
+        *,
+        service: str,
+        sidecar: str,
+        status: Callable[[], dict[str, Any]],
+        on_answer: Callable[[bool], None] = lambda does: None,
     ) -> None:
         self._consul = consul
         self._service = service
         self._sidecar = sidecar
         self._status = status
+        self._on_answer = on_answer
         self._news = asyncio.Event()
         self._seen: deque[Seen] = deque(maxlen=HISTORY_LIMIT)
         self._session: str | None = None
@@ -70,6 +88,7 @@ class Recorder:
                 # One may be denied and the other allowed
                 written = [await self._tried(self._write_history), await self._tried(self._write_status)]
                 if all(written):
+                    self._on_answer(True)
                     delay = RETRY
                 else:
                     await asyncio.sleep(delay)
@@ -86,6 +105,7 @@ class Recorder:
             log.warning("%s", error)
             if isinstance(error, SessionLostError):
                 self._session = None
+            self._on_answer(isinstance(error, _ANSWERS))
             return False
         except Exception:  # a bug here must not end the data path
             log.exception("cannot tell Consul what this sidecar did")
@@ -102,7 +122,7 @@ class Recorder:
         key = contract.status_prefix(self._service) + self._sidecar
         value = json.dumps({"sidecar": self._sidecar, **self._status()}).encode()
         if not await self._consul.put(key, value, acquire=self._session):
-            raise ConsulError(f"the status key {key} is held by another session")
+            raise _HeldError(f"the status key {key} is held by another session")
 
     async def _write_history(self) -> None:
         while self._seen:

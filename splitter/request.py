@@ -12,14 +12,14 @@ from mesh.http2.blocks import Field, Malformed, fields
 
 REMEMBERED: Final = 8
 """Prefixes kept per client connection: one for each method that it calls often."""
-_PATH, _METHOD, _SCHEME, _TRACEPARENT, _TIMEOUT = (
-    b":path",
-    b":method",
-    b":scheme",
-    b"traceparent",
-    b"grpc-timeout",
-)
+REMEMBERED_BYTES: Final = 2_048
+REMEMBERED_FIELDS: Final = 64
+"""Of a block that is worth remembering: bounds what a client can make us keep to 100 KB or so."""
+_PATH, _METHOD, _SCHEME, _AUTHORITY = b":path", b":method", b":scheme", b":authority"
+_TRACEPARENT, _TIMEOUT = b"traceparent", b"grpc-timeout"
 _ROLE: Final = contract.HEADER_ROLE.encode()
+_SHADOW: Final = contract.ROLE_SHADOW.encode()
+_CHECKED: Final = frozenset((_ROLE, b"te", b"host", b"content-length", b"tracestate"))
 _HEX: Final = frozenset(b"0123456789abcdef")
 
 
@@ -30,25 +30,34 @@ class Request:
         "authority",
         "end",
         "key",
+        "length",
         "method",
         "path",
         "regular",
         "scheme",
+        "shadow",
         "strays",
         "timeout",
         "traceparent",
+        "tracestate",
     )
 
     def __init__(self) -> None:
         self.path: bytes | None = None
         self.method = False
         self.scheme = False
-        self.authority = False
+        self.authority: bytes | None = None
         self.regular = False
         """A field that is not a pseudo field has come: after it none may (RFC 9113, 8.3)."""
         self.key: bytes | None = None
         self.traceparent: Field | None = None
+        self.tracestate: tuple[Field, ...] = ()
+        """Of the trace that `traceparent` names; it says nothing of one that begins here (Trace Context, 4.3)."""
         self.timeout: Field | None = None
+        self.length: int | None = None
+        """What `content-length` promises, in bytes."""
+        self.shadow = False
+        """Whoever sent it says that it is a shadow already."""
         self.strays: tuple[Field, ...] = ()
         """Fields that must not reach an endpoint: ours from a client, and all but the last of those that are single."""
         self.end = 0
@@ -60,10 +69,12 @@ class Request:
         twin.path, twin.method, twin.scheme = self.path, self.method, self.scheme
         twin.authority, twin.regular, twin.key = self.authority, self.regular, self.key
         twin.traceparent, twin.timeout = self.traceparent, self.timeout
+        twin.tracestate = self.tracestate
+        twin.length, twin.shadow = self.length, self.shadow
         twin.strays, twin.end = self.strays, self.end
         return twin
 
-    def take(self, found: list[Field], key_name: bytes | None) -> None:
+    def take(self, found: list[Field], key_name: bytes | None, *, trusted: bool = False) -> None:
         """Read these fields too; the first of several keys counts, and the last of the others."""
         for field in found:
             name = field[0]
@@ -81,10 +92,28 @@ class Request:
                 if self.timeout is not None:
                     self.strays += (self.timeout,)
                 self.timeout = field
-            elif name == _ROLE:
+            elif name in _CHECKED:
+                self._check(name, field, trusted)
+
+    def _check(self, name: bytes, field: Field, trusted: bool) -> None:
+        value = field[1]
+        if name == _ROLE:
+            if value == _SHADOW:
+                self.shadow = True
+            if value != _SHADOW or not trusted:
                 self.strays += (field,)
-            elif name == b"te" and field[1] != b"trailers":
+        elif name == b"tracestate":
+            self.tracestate += (field,)
+        elif name == b"te":
+            if value != b"trailers":
                 raise Malformed("te may only be trailers (RFC 9113, 8.2.2)")
+        elif name == b"host":
+            if self.authority is not None and value.lower() != self.authority.lower():
+                raise Malformed("host is not :authority (RFC 9113, 8.3.1)")
+        elif not value.isdigit() or len(value) > 18 or self.length not in (None, int(value)):
+            raise Malformed("content-length is no length (RFC 9110, 8.6)")
+        else:
+            self.length = int(value)
 
     def _pseudo(self, name: bytes, value: bytes) -> None:
         if self.regular:
@@ -92,24 +121,36 @@ class Request:
         if name == _PATH:
             if self.path is not None or not value:
                 raise Malformed(":path is there twice or empty")
+            if value[:1] != b"/" and value != b"*":
+                raise Malformed(":path does not begin with / (RFC 9113, 8.3.1)")
             if not value.isascii():  # grpcio's servers end at the first path that is not UTF-8
                 raise Malformed(":path is not ASCII (RFC 3986)")
             self.path = value
             return
-        slot = {_METHOD: "method", _SCHEME: "scheme", b":authority": "authority"}.get(name)
-        if slot is None:
+        if name == _METHOD:
+            again, self.method = self.method, True
+        elif name == _SCHEME:
+            again, self.scheme = self.scheme, True
+        elif name == _AUTHORITY:
+            again, self.authority = self.authority is not None, value
+        else:
             raise Malformed(f"the pseudo field {name!r} is not one of a request")
-        if getattr(self, slot):
+        if again:
             raise Malformed(f"{name!r} is there twice")
-        setattr(self, slot, True)
 
 
 class RequestReader:
-    """Reads the blocks of one client connection. `key_name` may change between calls (a new document)."""
+    """Reads the blocks of one client connection. `key_name` may change between calls (a new document).
 
-    __slots__ = ("_key_name", "_known", "_last_block", "_last_fields")
+    `trusted`: the client has shown a certificate, so that it may say of a call that it is a shadow: a sidecar before
+    this one. Of anybody else the mark is taken away, for a model throws a shadow's writes away; it is only believed
+    so far that the call is not mirrored once more.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_key_name", "_known", "_last_block", "_last_fields", "_trusted")
+
+    def __init__(self, *, trusted: bool = False) -> None:
+        self._trusted = trusted
         self._key_name: bytes | None = None
         self._known: list[tuple[bytes, Request]] = []
         self._last_block = b""
@@ -125,14 +166,15 @@ class RequestReader:
                 if len(block) == len(prefix):
                     return known
                 request = known.copy()
-                request.take(fields(block, known.end), key_name)
+                request.take(fields(block, known.end), key_name, trusted=self._trusted)
                 return request
         found = fields(block)
         request = Request()
-        request.take(found, key_name)
+        request.take(found, key_name, trusted=self._trusted)
         if request.path is None or not request.method or not request.scheme:
             raise Malformed("a request needs :method, :scheme and :path")
-        self._remember(block, found)
+        if len(block) <= REMEMBERED_BYTES and len(found) <= REMEMBERED_FIELDS:
+            self._remember(block, found)
         return request
 
     def _remember(self, block: bytes, found: list[Field]) -> None:
@@ -144,7 +186,7 @@ class RequestReader:
             same += 1
         self._last_block, self._last_fields = block, found
         request = Request()
-        request.take(found[:same], self._key_name)
+        request.take(found[:same], self._key_name, trusted=self._trusted)
         if request.path is None or not request.method or not request.scheme:
             return
         request.end = found[same - 1].end

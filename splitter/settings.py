@@ -2,15 +2,25 @@
 
 import ipaddress
 import os
+import secrets
 import socket
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from mesh import contract
 from mesh.consul import ConsulAddress, read_token
+from mesh.http2.limits import Limits
+from mesh.tls import ClientTLS, ServerTLS
 
 LONGEST_DRAIN: Final = 86_400.0
+MOST_WORKERS: Final = 256
+LONGEST_STALL: Final = 3_600.0
+LIMITS: Final = tuple(each.name for each in fields(Limits))
+NEEDS_TLS: Final = (
+    "an address that is not loopback needs --tls-cert and --tls-key, or --plaintext if the network is trusted"
+)
 
 
 class BadSetting(ValueError):
@@ -50,6 +60,11 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def _unique() -> str:
+    """Host and pid for people; they repeat across containers, where the pid is often 1 and the host may be shared."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
 def consul_address(text: str, token_file: Path | None) -> ConsulAddress:
     """The agent, and its token from the file or from CONSUL_HTTP_TOKEN. Raises `BadSetting`."""
     try:
@@ -64,6 +79,28 @@ def consul_address(text: str, token_file: Path | None) -> ConsulAddress:
         raise BadSetting("--consul-addr", text, rule) from None
 
 
+def parse_limits(pairs: Iterable[str]) -> Limits:
+    """The default limits, but for those of `NAME=VALUE`. Raises `BadSetting`."""
+    given: dict[str, Any] = {}
+    limits = Limits()
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise BadSetting("--limit", pair, "must be NAME=VALUE")
+        if name not in LIMITS:
+            raise BadSetting("--limit", pair, f"knows no {name!r}, only {', '.join(LIMITS)}")
+        if name in given:
+            raise BadSetting("--limit", pair, f"{name} is given twice")
+        whole = isinstance(getattr(limits, name), int)
+        try:
+            given[name] = int(text) if whole else float(text)
+            limits = replace(limits, **given)
+        except ValueError as error:
+            rule = f"must be a {'whole ' * whole}number" if name not in given else f"must be {error}"
+            raise BadSetting("--limit", pair, rule) from None
+    return limits
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Checked and complete; see `splitter --help` for what each means."""
@@ -76,7 +113,17 @@ class Settings:
     state_dir: Path | None
     trace_file: Path | None
     drain: float
-    sidecar: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    tls: ServerTLS | None = None
+    """Towards clients; None: plain text."""
+    upstream_tls: ClientTLS | None = None
+    """Towards endpoints; None: plain text."""
+    plaintext: bool = False
+    """Plain text towards clients is allowed beyond this machine."""
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 1
+    watchdog: float = 1.0
+    """Seconds without a turn of the event loop that are a stall; 0: nobody looks."""
+    sidecar: str = field(default_factory=_unique)
 
     def checked(self) -> Self:
         """Itself, or BadSetting for the first value that cannot be meant."""
@@ -92,4 +139,17 @@ class Settings:
             )
         if not 0 <= self.drain <= LONGEST_DRAIN:
             raise BadSetting("--drain", self.drain, "must be from 0 to 86400 seconds")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise BadSetting("--workers", self.workers, f"must be from 1 to {MOST_WORKERS}")
+        if not (self.watchdog == 0 or 0.01 <= self.watchdog <= LONGEST_STALL):
+            raise BadSetting("--watchdog", self.watchdog, "must be from 0.01 to 3600 seconds, or 0 for off")
+        self._check_tls()
         return self
+
+    def _check_tls(self) -> None:
+        if self.tls is not None:
+            self.tls.checked("--tls")
+        elif not self.plaintext and not self.listen.is_loopback:
+            raise BadSetting("--listen", self.listen, NEEDS_TLS)
+        if self.upstream_tls is not None:
+            self.upstream_tls.checked("--upstream-tls")

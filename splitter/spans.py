@@ -44,6 +44,8 @@ class SpanKey(NamedTuple):
     address: str
     port: int
     status: str
+    outcome: str = ""
+    """Of a shadow."""
 
 
 class Ended(NamedTuple):
@@ -110,6 +112,8 @@ class SpanEncoder:
             pairs.append((contract.ATTR_ROLE, key.role))
         if key.reason:
             pairs.append((contract.ATTR_REASON, key.reason))
+        if key.outcome:
+            pairs.append((contract.ATTR_OUTCOME, key.outcome))
         if key.address:
             pairs += ((contract.ATTR_SERVER_ADDRESS, key.address), (contract.ATTR_SERVER_PORT, key.port))
         if key.status in _SERVER_ERRORS or (key.kind == CLIENT and key.status != "OK"):

@@ -9,12 +9,15 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mesh.http2.blocks import fields
+from mesh.http2.frames import ConnectionFault
 from mesh.http2.server import ServerConnection
 from splitter import answers
 from splitter.budget import RetryBudget
 from splitter.call import Call
+from splitter.measured import MeasuredCall
 from splitter.mirror import Mirrors
 from splitter.request import RequestReader
+from splitter.wiring import PLAIN, Wiring
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport
@@ -28,15 +31,28 @@ class ClientConnection(ServerConnection):
     """One client of the sidecar."""
 
     def __init__(self, switch: "Switch") -> None:
-        super().__init__()
+        wiring = switch.wiring
+        super().__init__(limits=wiring.limits, token=wiring.token, caretaker=wiring.caretaker)
         self.switch = switch
         self.reader = RequestReader()
 
     def connection_made(self, transport: "BaseTransport") -> None:
         super().connection_made(transport)
-        self.switch.clients.add(self)
-        if self.switch.draining:
+        switch = self.switch
+        if transport.get_extra_info("peercert"):
+            self.reader = RequestReader(trusted=True)
+        if self.fault is not None:  # one too many
+            return
+        switch.clients.add(self)
+        if switch.draining:
             self.drain()
+
+    def on_stream_fault(self, reason: str) -> None:
+        self.switch.observer.stream_fault("client", reason)
+
+    def on_fault(self, fault: ConnectionFault) -> None:
+        super().on_fault(fault)
+        self.switch.observer.fault("client", fault.reason)
 
     def on_call(self, stream_id: int, block: bytes, end: int) -> None:
         self.switch.open(self, stream_id, block, end)
@@ -51,8 +67,9 @@ class ClientConnection(ServerConnection):
 class Switch:
     """The data path's only object with state that outlives a call: the table, the budget, the shadows, the clients."""
 
-    def __init__(self, table: "Table", observer: "Observer") -> None:
+    def __init__(self, table: "Table", observer: "Observer", *, wiring: Wiring = PLAIN) -> None:
         self.table = table
+        self.wiring = wiring
         self.observer = observer
         self.mirrors = Mirrors()
         self.clients: set[ClientConnection] = set()
@@ -80,7 +97,8 @@ class Switch:
         self.calls += 1
         table = self.table
         request = connection.reader.read(block, table.key_name)
-        call = Call(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
+        kind = Call if request.length is None else MeasuredCall
+        call = kind(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
         connection.streams[stream_id] = call
         tracer = self.observer.tracer
         if tracer.enabled:
@@ -95,26 +113,35 @@ class Switch:
             return
         _, call.reason, call.bucket = pick
         call.send_to(target, pool)
-        if table.mirrors and call.safe and not call.done:
+        if table.mirrors and call.safe and not call.done and not request.shadow:
             for rule in table.mirrors:
                 if rule.color != pick.color and rule.sampler.take():
                     self.mirrors.start(self, call, rule)
 
-    def alternative(self, call: Call, *, again: bool) -> "tuple[Target, Pool] | None":
+    def alternative(self, call: Call, *, again: bool, full: bool, free: bool) -> "tuple[Target, Pool] | None":
         """Where a call that failed on `call.pool` may be sent again: another endpoint of its colour; the same one
-        if `again`, over a new connection if need be; another colour; None if nowhere, or the budget is spent."""
-        choice = self._elsewhere(call, again=again)
-        if choice is None or not self._budget.take(now=monotonic(), calls=self.calls):
+        if `again`, over another connection if need be; another colour; None if nowhere, or the budget is spent.
+
+        `full`: the endpoint only had no room, so another is better only if it has. `free`: it costs no budget.
+        """
+        choice = self._elsewhere(call, again=again, full=full)
+        if choice is None:
+            return None
+        if not free and not self._budget.take(now=monotonic(), calls=self.calls):
+            self.observer.resend_refused("budget")
             return None
         return choice
 
-    def _elsewhere(self, call: Call, *, again: bool) -> "tuple[Target, Pool] | None":
+    def _elsewhere(self, call: Call, *, again: bool, full: bool) -> "tuple[Target, Pool] | None":
         table, failed = self.table, call.pool
+        again = again and failed.usable and not failed.retired
         target = table.targets.get(call.target.color)
         if target is not None:
-            pool = target.choose(avoid=failed)
-            if pool is not None and (pool is not failed or (again and failed.usable and not failed.retired)):
+            pool = target.other(failed)
+            if pool is not None and not (full and again and pool.acquire() is None):
                 return target, pool
+            if again:
+                return target, failed
         for color in table.picker.others(call.target.color):
             target = table.targets[color]
             pool = target.choose()

@@ -1,9 +1,10 @@
 """What the data path reads: one immutable table per document and set of endpoints, built when either changes."""
 
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from random import random
+from time import perf_counter_ns
 from typing import Final
 
 from mesh import contract
@@ -20,25 +21,51 @@ _METHOD_LENGTH: Final = 256
 class Target:
     """One colour's endpoints, as the data path needs them. Hot: no dataclass, no dictionary."""
 
-    __slots__ = ("color", "mark", "pools")
+    __slots__ = ("color", "ejected", "mark", "pools")
 
     def __init__(self, color: str, pools: Iterable[Pool]) -> None:
         self.color = color
-        self.pools = tuple(pools)
+        every = tuple(pools)
+        healthy = tuple(pool for pool in every if not pool.ejection.ejected)
+        self.pools = healthy or every
+        self.ejected = tuple(pool for pool in every if pool not in self.pools)
+        """Left out, but for a call now and then that probes them."""
         self.mark = literal(contract.HEADER_COLOR.encode(), color.encode())
         """What the answer to the client carries."""
 
-    def choose(self, avoid: Pool | None = None) -> Pool | None:
-        """The less loaded of two endpoints drawn at random, and not `avoid` while there is another."""
+    def choose(self) -> Pool | None:
+        """The less loaded of two endpoints drawn at random; one that is left out if it is due to be probed."""
         pools = self.pools
+        if self.ejected:
+            probed = self._probed()
+            if probed is not None:
+                return probed
         if len(pools) == 1:
             return pools[0]
-        if avoid is not None:
-            pools = tuple(pool for pool in pools if pool is not avoid) or pools
-        if not pools:
-            return None
-        one, other = random.choice(pools), random.choice(pools)
-        return one if one.in_flight <= other.in_flight else other
+        return _less_loaded(pools)
+
+    def other(self, than: Pool) -> Pool | None:
+        """Another endpoint than this one, for a call that has failed there; never a probe."""
+        return _less_loaded(tuple(pool for pool in self.pools if pool is not than))
+
+    def _probed(self) -> Pool | None:
+        now = perf_counter_ns()
+        for pool in self.ejected:
+            if pool.connected and pool.ejection.take_probe(now=now):
+                return pool
+        return None
+
+
+def _less_loaded(pools: tuple[Pool, ...]) -> Pool | None:
+    """Of two different ones drawn at random ("power of two choices"): the least loaded of all would get everybody's
+    calls at once, and it costs more to find."""
+    size = len(pools)
+    if size < 2:
+        return pools[0] if pools else None
+    first = int(random() * size)
+    second = int(random() * (size - 1))
+    one, other = pools[first], pools[second + (second >= first)]
+    return one if one.load <= other.load else other
 
 
 NOBODY = Target("", ())

@@ -3,18 +3,22 @@
 One block is under way at most, and nothing may come between its frames (RFC 9113, 4.3).
 """
 
-from mesh.http2 import blocks, frames, limits
+from mesh.http2 import blocks, frames
 from mesh.http2.frames import ConnectionFault
+from mesh.http2.limits import EMPTY_CONTINUATION, Limits
 
 
 class Assembly:
     """The block that is under way on one connection, and the decoder for blocks that still use a dynamic table."""
 
-    __slots__ = ("_end", "_legacy", "_parts", "_size", "stateless", "stream_id")
+    __slots__ = ("_end", "_legacy", "_limits", "_parts", "_size", "begun", "stateless", "stream_id")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self.stream_id = 0
         """The stream whose block is under way; 0: none."""
+        self.begun = 0
+        """How many blocks needed more than one frame so far."""
         self.stateless = False
         """The peer has acknowledged our table size of 0: its blocks need no decoder any more."""
         self._parts: list[bytes] = []
@@ -32,6 +36,7 @@ class Assembly:
             return self._decoded(payload), flags & frames.END_STREAM
         self.stream_id, self._parts, self._size = stream_id, [payload], len(payload)
         self._end = flags & frames.END_STREAM
+        self.begun += 1
         return None
 
     def go_on(self, flags: int, payload: bytes) -> tuple[bytes, int] | None:
@@ -39,9 +44,9 @@ class Assembly:
         if not self.stream_id:
             raise ConnectionFault(frames.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
         self._parts.append(payload)
-        self._size += len(payload) or limits.EMPTY_CONTINUATION
-        if self._size > limits.MAX_BLOCK:
-            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, f"a header block above {limits.MAX_BLOCK} bytes")
+        self._size += len(payload) or EMPTY_CONTINUATION
+        if self._size > self._limits.max_block:
+            raise _too_large(f"a header block above {self._limits.max_block} bytes")
         if not flags & frames.END_HEADERS:
             return None
         block, self._parts, self.stream_id = b"".join(self._parts), [], 0
@@ -51,10 +56,12 @@ class Assembly:
         try:
             if not self.stateless:
                 if self._legacy is None:
-                    self._legacy = blocks.Legacy(max_list_size=limits.MAX_BLOCK)
+                    self._legacy = blocks.Legacy(self._limits)
                 return self._legacy.stateless(block)
             if block and block[0] & 0xE0 == 0x20:
                 return blocks.without_table_update(block)
+        except blocks.TooLarge as error:  # before the acknowledgement it costs ten times more: once is enough
+            raise _too_large(str(error)) from error
         except blocks.BadBlock as error:
             raise ConnectionFault(frames.COMPRESSION_ERROR, str(error)) from error
         return block
@@ -62,3 +69,7 @@ class Assembly:
     def acknowledged(self) -> None:
         """From the next block on, there is no dynamic table."""
         self.stateless, self._legacy = True, None
+
+
+def _too_large(text: str) -> ConnectionFault:
+    return ConnectionFault(frames.ENHANCE_YOUR_CALM, text, "header_block")

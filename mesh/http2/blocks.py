@@ -15,6 +15,8 @@ import hpack
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
+from mesh.http2.limits import DEFAULT, Limits
+
 STATIC: Final[tuple[tuple[bytes, bytes], ...]] = tuple(HeaderTable.STATIC_TABLE)
 TABLE_SIZE_ZERO: Final = b"\x20"
 """Dynamic table size update to 0 (RFC 7541, 6.3)."""
@@ -23,6 +25,10 @@ _HUFFMAN_CACHE_LIMIT: Final = 4096
 _HUFFMAN_CACHED_LENGTH: Final = 256
 _NAME_CACHE_LIMIT: Final = 1024
 _INTEGER_LIMIT: Final = 1 << 24
+_FIELD_OVERHEAD: Final = 32
+"""What a field counts beyond its octets in the size of a header list (RFC 9113, 6.5.2)."""
+_LONG_BLOCK: Final = 16_384
+"""Up to it, 256 fields cannot come to a list of 64 KiB, Huffman code or not; only longer blocks are added up."""
 
 
 class BadBlock(Exception):
@@ -31,6 +37,10 @@ class BadBlock(Exception):
 
 class Malformed(Exception):
     """The block decodes, but the message is malformed: a PROTOCOL_ERROR of the stream (RFC 9113, 8.1.1)."""
+
+
+class TooLarge(Malformed):
+    """It has more fields than we read, or larger ones: ENHANCE_YOUR_CALM, which is RESOURCE_EXHAUSTED to gRPC."""
 
 
 class Field(NamedTuple):
@@ -99,23 +109,29 @@ def _check_name(name: bytes) -> None:
 _INDEXED: Final = {index: pair for index, pair in enumerate(STATIC, 1) if pair[0] in _good_names}
 
 
+_PSEUDO_INDICES: Final = 14
+"""The static table begins with as many pseudo fields."""
+
+
 def _refuse_index(index: int) -> NoReturn:
     if 0 < index <= len(STATIC):
         raise Malformed(f"the field name {STATIC[index - 1][0]!r} is not allowed in HTTP/2")
     raise BadBlock(f"index {index} is not in the static table, and there is no other")
 
 
-def fields(block: bytes, start: int = 0) -> list[Field]:
+def fields(block: bytes, start: int = 0, limits: Limits = DEFAULT) -> list[Field]:
     """Every field of a stateless block from `start` on.
 
     Raises `BadBlock` where the block refers to a dynamic table, is cut short or cannot be decoded, and `Malformed`
     where a field name or value is not allowed (RFC 9113, 8.2.1; spaces around a value are let pass, as everyone does,
-    because a grpc-message may end in one).
+    because a grpc-message may end in one). Beyond the limits `TooLarge`, and no more has been read than these allow.
     """
     found: list[Field] = []
     i, size = start, len(block)
     try:
-        while i < size:
+        for _ in range(limits.max_fields):
+            if i >= size:
+                break
             begin, first = i, block[i]
             if first & 0x80:
                 index, i = _integer(block, i, 0x7F)
@@ -153,14 +169,35 @@ def fields(block: bytes, start: int = 0) -> list[Field]:
             found.append(Field(name, value, begin, i))
     except IndexError:
         raise BadBlock("the header block is cut short") from None
+    if i < size:
+        raise TooLarge(f"more than {limits.max_fields} fields")
+    if size - start > _LONG_BLOCK:
+        _check_list_size(found, limits)
     return found
 
 
-def check_trailers(block: bytes, end: int) -> None:
+def _check_list_size(found: list[Field], limits: Limits) -> None:
+    size = sum(len(field.name) + len(field.value) + _FIELD_OVERHEAD for field in found)
+    if size > limits.max_block:
+        raise TooLarge(f"a header list of {size} bytes, above {limits.max_block}")
+
+
+def opens_request(block: bytes) -> bool:
+    """Whether the block begins with a pseudo field, as every request does (8.3) and no trailers do."""
+    first = block[0] if block else 0
+    index = first & (0x7F if first & 0x80 else 0x3F if first & 0x40 else 0x0F)
+    if index:
+        return index <= _PSEUDO_INDICES
+    if len(block) > 2 and block[1] & 0x80:
+        return block[2] >> 1 == 0x5C  # a colon in Huffman code
+    return block[2:3] == b":"
+
+
+def check_trailers(block: bytes, end: int, limits: Limits = DEFAULT) -> None:
     """Raise `Malformed` unless this may be the trailers of a request: they end it, and are no pseudo fields (8.1)."""
     if not end:
         raise Malformed("a second header block does not end the request")
-    for field in fields(block):
+    for field in fields(block, 0, limits):
         if field.name.startswith(b":"):
             raise Malformed(f"the pseudo field {field.name!r} stands in trailers")
 
@@ -212,17 +249,22 @@ def edited(block: bytes, *, drop: Collection[Field] = (), append: bytes = b"") -
 class Legacy:
     """Makes stateless the blocks that a peer sends before it has acknowledged our table size of 0."""
 
-    def __init__(self, *, max_list_size: int) -> None:
-        self._decoder = hpack.Decoder(max_header_list_size=max_list_size)
+    def __init__(self, limits: Limits = DEFAULT) -> None:
+        self._limits = limits
+        self._decoder = hpack.Decoder(max_header_list_size=limits.max_block)
 
     def stateless(self, block: bytes) -> bytes:
-        """The same fields, in order, as literals; `BadBlock` where the block cannot be decoded."""
+        """The same fields, in order, as literals. `BadBlock` where the block cannot be decoded; else `TooLarge`."""
         try:
-            decoded = self._decoder.decode(block, raw=True)
+            decoded = list(self._decoder.decode(block, raw=True))
+        except hpack.OversizedHeaderListError as error:
+            raise TooLarge(f"a header list above {self._limits.max_block} bytes") from error
         except hpack.HPACKError as error:
             raise BadBlock(str(error) or type(error).__name__) from error
         except (IndexError, ValueError) as error:
             raise BadBlock("the header block is cut short") from error
+        if len(decoded) > self._limits.max_fields:
+            raise TooLarge(f"more than {self._limits.max_fields} fields")
         return b"".join(
             literal(name, value, never_indexed=isinstance(field, hpack.NeverIndexedHeaderTuple))
             for field in decoded

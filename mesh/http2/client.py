@@ -1,11 +1,15 @@
 """The client role: we connect to an upstream and open streams on it, never more than it allows."""
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from mesh.http2 import frames, limits
+from mesh.http2 import frames
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
+from mesh.http2.limits import DEFAULT, UPSTREAM_WINDOW, Limits
 from mesh.http2.stream import Stream
+
+if TYPE_CHECKING:
+    from mesh.http2.caretaker import Caretaker
 
 S = TypeVar("S", bound=Stream)
 
@@ -14,25 +18,33 @@ class ClientConnection(Inlet):
     """One connection to an upstream; usable once the upstream has acknowledged our SETTINGS (see `blocks`)."""
 
     serves = False
-    window = limits.UPSTREAM_WINDOW
-    max_unread = limits.MAX_UNREAD_UPSTREAM
-    greeting = (
-        frames.PREFACE
-        + frames.settings(
-            {
-                frames.HEADER_TABLE_SIZE: 0,
-                frames.ENABLE_PUSH: 0,
-                frames.MAX_HEADER_LIST_SIZE: limits.MAX_BLOCK,
-            }
-        )
-        + frames.window_update(0, window - frames.DEFAULT_WINDOW)
-    )
+    window = UPSTREAM_WINDOW
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self, *, limits: Limits = DEFAULT, token: int = 0, caretaker: "Caretaker | None" = None
+    ) -> None:
+        super().__init__(limits=limits, token=token, caretaker=caretaker)
         self.leaving = False
         """The upstream sent GOAWAY, or stream ids ran out: no new streams."""
         self._next_id = 1
+        self._last_named = frames.MAX_STREAM_ID
+
+    @property
+    def greeting(self) -> bytes:
+        values = {
+            frames.HEADER_TABLE_SIZE: 0,
+            frames.ENABLE_PUSH: 0,
+            frames.INITIAL_WINDOW_SIZE: self.stream_window,
+            frames.MAX_HEADER_LIST_SIZE: self.limits.max_block,
+        }
+        if self.token:
+            values[frames.TOKEN] = self.token
+        window = frames.window_update(0, self.window - frames.DEFAULT_WINDOW)
+        return frames.PREFACE + frames.settings(values) + window
+
+    @property
+    def opened(self) -> int:
+        return self._next_id // 2
 
     @property
     def has_room(self) -> bool:
@@ -69,6 +81,12 @@ class ClientConnection(Inlet):
         self._control.useless()
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
+        if last_stream_id > self._last_named:  # what it had left out may run elsewhere by now (section 6.8)
+            raise ConnectionFault(
+                frames.PROTOCOL_ERROR,
+                f"GOAWAY names stream {last_stream_id}, and {self._last_named} before that",
+            )
+        self._last_named = last_stream_id
         self.leaving = self.alert = True
         unprocessed = [stream for id, stream in self.streams.items() if id > last_stream_id]
         for stream in unprocessed:

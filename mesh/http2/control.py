@@ -4,18 +4,19 @@ What they cost is bounded: answers that a peer does not read, and frames that do
 """
 
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from mesh.http2 import frames, limits
+from mesh.http2 import frames
 from mesh.http2.frames import ConnectionFault
+from mesh.http2.meter import Meter
 
 if TYPE_CHECKING:
-    from mesh.http2.inlet import Inlet
+    from mesh.http2.dispatch import Dispatch
 
 
-_STREAMS_PER_UNIT: Final = 64
-"""Streams whose windows one SETTINGS moves that cost as much as one more frame: about 20 µs."""
+_STREAMS_PER_UNIT: Final = {True: 8, False: 64}
+"""Streams whose windows one SETTINGS moves that count as one more frame: a client may make us move 1 000 streams eight
+times a second for ever, which costs 2 % of a core. An upstream's streams are many clients', so it has more."""
 
 
 class ControlFrames:
@@ -23,12 +24,11 @@ class ControlFrames:
 
     __slots__ = ("_clock", "_connection", "_unread_answers", "_useless")
 
-    def __init__(self, connection: "Inlet", *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, connection: "Dispatch", *, clock: Callable[[], float]) -> None:
         self._connection = connection
         self._clock = clock
         self._unread_answers = 0
-        self._useless = 0
-        """How many useless frames will have been paid for when all that came are (a generic cell rate algorithm)."""
+        self._useless = Meter(connection.limits.max_useless_frames)
 
     def receive(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         """One frame that is neither DATA, HEADERS, CONTINUATION, RST_STREAM nor WINDOW_UPDATE."""
@@ -73,7 +73,10 @@ class ControlFrames:
                 raise ConnectionFault(frames.PROTOCOL_ERROR, f"MAX_FRAME_SIZE {value}")
             elif key == frames.ENABLE_PUSH and value > connection.serves:  # only a client may allow it
                 raise ConnectionFault(frames.PROTOCOL_ERROR, f"ENABLE_PUSH {value}")
-        self.useless(len(connection.streams) // _STREAMS_PER_UNIT)
+            elif key == frames.TOKEN:
+                connection.on_token(value)
+        if window != connection.peer_initial_window:
+            self.useless(len(connection.streams) // _STREAMS_PER_UNIT[connection.serves])
         self.answer(frames.SETTINGS_ACK)  # first: a peer may count by its old window until it has read this
         connection.set_initial_window(window)
         connection.on_settings()
@@ -98,13 +101,12 @@ class ControlFrames:
             self._unread_answers = 0
         else:
             self._unread_answers += 1
-            if self._unread_answers > limits.MAX_UNREAD_ANSWERS:
-                raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "the peer asks but does not read")
+            if self._unread_answers > self._connection.limits.max_unread_answers:
+                raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "the peer asks but does not read", "unread")
         self._connection.send(data)
 
     def useless(self, count: int = 1) -> None:
         """That many frames that did nothing, or one that costs as many."""
-        paid = self._connection.highest_seen // 2 + int(self._clock() * 1000)
-        self._useless = max(self._useless, paid) + count
-        if self._useless > paid + limits.MAX_USELESS_FRAMES:
-            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, "too many frames that carry nothing")
+        if not self._useless.take(count, paid=self._connection.opened + int(self._clock() * 1000)):
+            text = "too many frames that carry nothing"
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM, text, "useless_frames")

@@ -5,7 +5,7 @@ Length and type are read and written as one 32-bit word, because `struct` has no
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -37,12 +37,15 @@ MAX_CONCURRENT_STREAMS: Final = 3
 INITIAL_WINDOW_SIZE: Final = 4
 MAX_FRAME_SIZE: Final = 5
 MAX_HEADER_LIST_SIZE: Final = 6
+TOKEN: Final = 0xF0DD
+"""Assigned to nobody, so others have to ignore it (6.5.2): by its value a sidecar recognises itself."""
 
 # Error codes, section 7
 NO_ERROR: Final = 0
 PROTOCOL_ERROR: Final = 1
 INTERNAL_ERROR: Final = 2
 FLOW_CONTROL_ERROR: Final = 3
+SETTINGS_TIMEOUT: Final = 4
 STREAM_CLOSED: Final = 5
 FRAME_SIZE_ERROR: Final = 6
 REFUSED_STREAM: Final = 7
@@ -57,22 +60,67 @@ MAX_STREAM_ID: Final = (1 << 31) - 1
 FRAME_LIMIT: Final = 16_384
 """The smallest MAX_FRAME_SIZE a peer may have; we advertise it and never exceed it, so every frame fits everywhere."""
 
-read_head: Final = struct.Struct(">IBI").unpack_from
-make_head: Final = struct.Struct(">IBI").pack
-read_setting: Final = struct.Struct(">HI").unpack_from
-make_setting: Final = struct.Struct(">HI").pack
-_word: Final = struct.Struct(">I").pack
+_HEAD: Final = struct.Struct(">IBI")
+_SETTING: Final = struct.Struct(">HI")
+_WORD: Final = struct.Struct(">I")
+
+read_head: Final[Callable[[bytes, int], tuple[int, int, int]]] = _HEAD.unpack_from
+make_head: Final[Callable[[int, int, int], bytes]] = _HEAD.pack
+read_setting: Final[Callable[[bytes, int], tuple[int, int]]] = _SETTING.unpack_from
+make_setting: Final[Callable[[int, int], bytes]] = _SETTING.pack
+_word: Final[Callable[[int], bytes]] = _WORD.pack
 
 SETTINGS_ACK: Final = make_head(SETTINGS, ACK, 0)
 
+_REASON_OF_CODE: Final = {
+    COMPRESSION_ERROR: "compression",
+    FLOW_CONTROL_ERROR: "flow_control",
+    FRAME_SIZE_ERROR: "frame_size",
+    INTERNAL_ERROR: "internal",
+}
+REASONS: Final = frozenset(
+    (
+        "protocol",
+        *_REASON_OF_CODE.values(),
+        "block_timeout",
+        "greeting_timeout",
+        "header_block",
+        "keepalive_timeout",
+        "loop",
+        "max_connections",
+        "rapid_reset",
+        "settings_timeout",
+        "unread",
+        "useless_frames",
+        "write_timeout",
+    )
+)
+"""Why connections end for their peer's fault."""
+STREAM_REASONS: Final = frozenset(
+    (
+        "flow_control",
+        "header_list",
+        "malformed",
+        "protocol",
+        "refused_draining",
+        "refused_max_streams",
+        "stream_closed",
+    )
+)
+"""Why single streams are refused, or reset for their peer's fault."""
+
 
 class ConnectionFault(Exception):
-    """The peer broke the protocol for the whole connection: GOAWAY with `code`, then close (section 5.4.1)."""
+    """The whole connection ends for its peer's fault: GOAWAY with `code` and `text`, then close (section 5.4.1).
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
+    `reason` is one of `REASONS`, for counting; where none is given it follows from the code.
+    """
+
+    def __init__(self, code: int, text: str, reason: str = "") -> None:
+        super().__init__(text)
         self.code = code
-        self.reason = reason
+        self.text = text
+        self.reason = reason or _REASON_OF_CODE.get(code, "protocol")
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
@@ -95,9 +143,9 @@ def rst_stream(stream_id: int, code: int) -> bytes:
     return make_head(4 << 8 | RST_STREAM, 0, stream_id) + _word(code)
 
 
-def goaway(last_stream_id: int, code: int, reason: str = "") -> bytes:
+def goaway(last_stream_id: int, code: int, text: str = "") -> bytes:
     """GOAWAY: streams above `last_stream_id` were not and will not be processed."""
-    return frame(GOAWAY, 0, 0, _word(last_stream_id) + _word(code) + reason.encode()[:256])
+    return frame(GOAWAY, 0, 0, _word(last_stream_id) + _word(code) + text.encode()[:256])
 
 
 def headers(stream_id: int, block: bytes, flags: int) -> bytes:

@@ -1,28 +1,29 @@
 """One stream on one connection, and the flow control that makes two of them behave like one.
 
-A relayed call is two streams that are each other's `peer`: what one receives, the other sends. Stream windows are
-end to end: we advertise the default 65 535 bytes to both sides, and for each direction keep the rule
+A relayed call is two streams that are each other's `peer`: what one receives, the other sends. Whatever windows the
+receiver has, we let the sender have as much under way as one stream may cost us, and for each direction keep the rule
 
-    granted to the sender and queued from it  =  max(65 535, min(what the receiver would take, GRANT_LIMIT))
+    granted to the sender and queued from it  <=  stream_window
 
-so a slow reader slows its writer, and at most 65 535 bytes a stream are ever queued for a receiver whose own window
-is smaller. A larger window is passed on only when the sender has used half of the default (a short unary call never
-needs it), and at most `GRANT_LIMIT`, so a destination that stops taking bytes cannot fill our memory. Both sides of
-the rule follow from three integers: `send_window` and `queued` of the receiver's stream and `recv_window` of the
-sender's. A window that a SETTINGS frame made negative needs no case of its own.
+so a slow reader slows its writer, and a fast one never lets it stall. Granted is in steps of a quarter, so that it
+costs few frames, and once half is used, so that a short unary call costs none. Both sides of the rule are integers:
+`recv_window` of the sender's stream and `queued` of the receiver's. A window that a SETTINGS frame made negative needs
+no case of its own.
 """
 
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import blocks, frames
+from mesh.http2.limits import DEFAULT
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
 
-GRANT_LIMIT: Final = 262_144
-"""What one sender may have under way to us or queued here, in bytes: beyond it a window buys memory, not throughput."""
-LOW_WATER: Final = frames.DEFAULT_WINDOW // 2
+GRANT_LIMIT: Final = DEFAULT.stream_window
+LOW_WATER: Final = DEFAULT.stream_window // 2
+SLIVER: Final = 1_024
+"""Bytes: a window that grows by less is not worth a frame of its own (RFC 1122, 4.2.3.3 on silly windows)."""
 
 Queue = deque["tuple[bytes, int, Connection | None] | tuple[bytes, int] | tuple[int]"]
 """What waits, in order: (payload, end, connection to credit) is DATA, (block, end) a header block, (code,) a reset."""
@@ -58,7 +59,7 @@ class Stream:
         self.id = stream_id
         self.peer: Stream | None = None
         self.send_window = connection.peer_initial_window
-        self.recv_window = frames.DEFAULT_WINDOW
+        self.recv_window = connection.stream_window
         self.recv_end: bool | None = False
         """None: nothing has arrived, and the first thing has to be a header block."""
         self.sent_end = False
@@ -76,7 +77,7 @@ class Stream:
 
         What overrides this has to read every field too: what is passed on unread could break the other connection.
         """
-        blocks.fields(block)
+        blocks.fields(block, 0, self.connection.limits)
         peer = self.peer
         if peer is not None:
             peer.send_headers(block, end)
@@ -88,7 +89,7 @@ class Stream:
             self.connection.credit(len(payload))
             return
         peer.send_data(payload, end, self.connection)
-        if self.recv_window < LOW_WATER and not end:
+        if self.recv_window < self.connection.low_water and not end:
             self.replenish()
 
     def on_reset(self, code: int) -> None:
@@ -155,6 +156,7 @@ class Stream:
         if queue is None:
             queue = self.queue = deque()
         self.queued += len(payload)
+        self.connection.queued += len(payload)
         last = queue[-1] if queue else ()
         if len(last) == 3 and (
             not payload or (last[2] is source and len(last[0]) + len(payload) <= _FRAME_LIMIT)
@@ -182,6 +184,7 @@ class Stream:
                 else:
                     self.queue.popleft()
                 self.queued -= room
+                connection.queued -= room
                 self.send_window -= room
                 connection.send_window -= room
                 connection.send(_make_head(room << 8 | _DATA, end, self.id) + payload)
@@ -221,6 +224,7 @@ class Stream:
                     queue.append((code,))
                     self.recv_end = True
                 return
+        connection.give_up(self.id, self.recv_window)
         connection.send(frames.rst_stream(self.id, code))
         connection.forget(self)
 
@@ -240,21 +244,28 @@ class Stream:
     def widen(self, increment: int) -> None:
         """The other end takes `increment` more bytes (negative after some SETTINGS): drain, then tell the sender."""
         self.send_window += increment
-        if self.queue:
-            self.drain()
-        peer = self.peer
-        if peer is not None and not peer.recv_end and peer.recv_window < LOW_WATER:
-            peer.replenish()
+        queue = self.queue
+        if not queue or queue is GONE:
+            return
+        if 0 < increment < SLIVER:
+            if self.send_window > 0:
+                self.connection.blocked[self] = None
+                self.connection.nudge()
+            return
+        self.drain()
+        if self.peer is not None:
+            self.peer.replenish()
 
     def replenish(self) -> None:
-        """Grant our sender what its receiver would take, by the rule in the module's docstring."""
+        """Grant our sender what the rule in the module's docstring leaves, if that is worth a frame."""
         peer = self.peer
-        if peer is None or self.recv_end:
+        connection = self.connection
+        if peer is None or self.recv_end or self.recv_window >= connection.low_water:
             return
-        if peer.queued and (not peer.connection.writable or peer.connection.send_window <= 0):
-            return  # the destination is stuck as a whole: `drain` comes back here when it is not
-        room = peer.send_window
-        room = (room if room < GRANT_LIMIT else GRANT_LIMIT) - peer.queued - self.recv_window
-        if room > 0:
+        if peer.queued and peer.connection.queued > peer.connection.limits.max_queued:
+            return  # when its queue has been sent, whoever sent it comes back here
+        window = connection.stream_window
+        room = window - peer.queued - self.recv_window
+        if room >= window >> 2:
             self.recv_window += room
-            self.connection.send(frames.window_update(self.id, room))
+            connection.send(frames.window_update(self.id, room))

@@ -9,6 +9,7 @@ from mesh import contract
 from mesh.consul import Consul
 from mesh.traffic import Traffic, default
 from rollout import edit, operate
+from rollout.commands.number import Number
 from rollout.failure import Exit, Failure
 from rollout.operate import Terms
 from rollout.report import Report, asks_consul
@@ -27,7 +28,7 @@ def writes(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--wait",
-            type=click.FloatRange(0.1, 600),
+            type=Number(0.1, 600),
             default=operate.WAIT,
             show_default=True,
             metavar="SECONDS",
@@ -97,7 +98,7 @@ async def shift(
 
 @click.command()
 @click.argument("service")
-@click.argument("shadows", nargs=-1, metavar="[COLOR=PERCENT]...")
+@click.argument("shadows", nargs=-1, metavar="[COLOR=PERCENT | COLOR]...")
 @click.option("--off", is_flag=True, help="Take out the shadows of the named colours, or all.")
 @click.option("--timeout", metavar="TIME", help='How long a shadow may take: "2s", "500ms", "1m".')
 @click.option(
@@ -131,6 +132,10 @@ async def mirror(
     """
     if not off and not shadows:
         raise Failure(Exit.USAGE, "say which colour gets how much: green=25, or --off")
+    for color in shadows if off else ():
+        if not contract.COLOR.fullmatch(color):
+            hint = "Without --off, COLOR=0 does the same."
+            raise Failure(Exit.USAGE, f"--off takes colours, and {color!r} is none", hint=hint)
     limit = _checked(edit.seconds, timeout) if timeout is not None else None
     wanted = {} if off else _weights(shadows)
 

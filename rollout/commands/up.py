@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rollout import ports
+from rollout.commands.number import Number
 from rollout.demo import flow
 from rollout.failure import Exit, Failure
 from rollout.local import COLORS, Mesh, Places
@@ -43,7 +44,7 @@ def port_option(option: str, default: int, what: str) -> Callable[[click.decorat
 @port_option("--green-port", 8012, "the green model server")
 @click.option(
     "--traffic",
-    type=click.FloatRange(0, 500),
+    type=Number(0, 500),
     default=0,
     metavar="RATE",
     help="Also replay the demo's users, so many calls a second, and show which colour serves them.",

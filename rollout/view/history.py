@@ -12,6 +12,7 @@ from mesh.traffic import Share
 from rollout.history import Revision, twins
 from rollout.view import paint
 from rollout.view.document import problem_lines, problems_json
+from rollout.view.fitting import Fitting
 
 
 def as_data(history: Sequence[Revision], current: int) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def show(history: Sequence[Revision], current: int, *, limit: int) -> Iterator[R
             _note(each, same.get(each.number)),
             Text(each.sidecar, style="dim"),
         )
-    yield table
+    yield Fitting(table)
     for each in shown:
         if each.problems:
             yield Text(f"\nRevision {each.number} was refused:", style="red")

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rollout.local import COLORS, SERVICE, Mesh
 from rollout.view import paint
+from rollout.view.fitting import Fitting
 
 
 def as_data(mesh: Mesh) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def show(mesh: Mesh, folder: str) -> Iterator[RenderableType]:
     for color in COLORS:
         where.add_row(Text.assemble("model server ", paint.name(color)), mesh.address(color), "")
     where.add_row("logs and traces", folder, "")
-    yield Padding(where, (1, 0))
+    yield Padding(Fitting(where), (1, 0))
     yield Text("Try, in another terminal:")
     address = "" if mesh.consul == "127.0.0.1:8500" else f" --consul-addr {mesh.consul}"
     tries = Table.grid(padding=(0, 2))
@@ -55,5 +56,5 @@ def show(mesh: Mesh, folder: str) -> Iterator[RenderableType]:
     ):
         tries.add_row(f"verdigris {command}{address}", why)
     tries.add_row("verdigris trace", "the latest call as a tree")
-    yield Padding(tries, (0, 0, 1, 2))
+    yield Padding(Fitting(tries), (0, 0, 1, 2))
     yield Text("Ctrl-C stops everything.", style="dim")

@@ -24,3 +24,15 @@ def request(
 def parameters(**values: Any) -> Mapping[str, Any]:
     kinds = {str: "string_param", int: "int64_param"}
     return {name: pb.InferParameter(**{kinds[type(value)]: value}) for name, value in values.items()}
+
+
+def unreadable_path() -> bytes:
+    """All that a client sends for a call of a method whose name is not UTF-8; it ends grpcio's asyncio server."""
+    fields = {b":method": b"POST", b":scheme": b"http", b":path": b"/\xff/x", b":authority": b"a"}
+    fields |= {b"content-type": b"application/grpc", b"te": b"trailers"}
+    block = b"".join(
+        b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in fields.items()
+    )
+    settings = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    headers = len(block).to_bytes(3, "big") + b"\x01\x04\x00\x00\x00\x01" + block
+    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + headers

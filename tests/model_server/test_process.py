@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
-from tests.model_server.requests import request, tensor
+from tests.model_server.requests import request, tensor, unreadable_path
 from tests.model_server.served import Served, run_to_end
 
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -176,3 +176,13 @@ def test_a_client_that_never_stops_sending_sees_no_failure_but_unavailable(model
             stop.set()
             sender.join()
     assert codes <= {grpc.StatusCode.UNAVAILABLE}
+
+
+def test_a_server_whose_loop_was_killed_ends_with_70_and_says_why(models: dict[str, Path]) -> None:
+    """A `:path` that is not UTF-8 ends grpcio's server for good; a process that lives on would only look alive."""
+    with Served("--linger", "0", models={"simple": models["simple"]}) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(unreadable_path())
+            assert any(b"CANCELLED" in heard for heard in iter(lambda: client.recv(4_096), b""))
+        assert server.wait() == 70
+        assert "gRPC's server has ended: UnicodeDecodeError" in server.log

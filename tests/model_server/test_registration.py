@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -18,6 +19,7 @@ from mesh.pb import open_inference_pb2_grpc as pb_grpc
 from model_server.models import fake_model
 from model_server.registration import ConsulRegistration, Identity
 from tests.consul_agent import ConsulAgent, consul_binary
+from tests.model_server.requests import unreadable_path
 from tests.model_server.served import Served
 
 WITHIN = 30.0
@@ -118,6 +120,19 @@ async def test_sigterm_takes_it_out_before_it_stops_answering(
         await until(consul, none)
         assert await asyncio.to_thread(live, server)
         assert await asyncio.to_thread(server.wait) == 0
+
+
+async def test_a_server_that_died_is_taken_out(
+    agent: ConsulAgent, consul: Consul, simple: dict[str, Path]
+) -> None:
+    with served(agent, simple, "--linger", "0") as server:
+        await until(consul, some)
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(unreadable_path())
+            assert any(b"CANCELLED" in heard for heard in iter(lambda: client.recv(4_096), b""))
+        assert await asyncio.to_thread(server.wait) == 70
+        assert (await consul.instances("recommender")).value == ()
+    assert "deregistered" in server.log
 
 
 async def test_it_comes_back_when_the_agent_restarts_and_has_lost_it(

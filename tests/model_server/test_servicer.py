@@ -89,8 +89,8 @@ async def test_every_domain_error_becomes_its_status_with_its_message(error: typ
 
 
 def test_every_error_a_call_can_meet_is_in_the_table() -> None:
-    start_only = {errors.BrokenModelError, errors.StartError}
-    assert set(CODES) == set(errors.ModelServerError.__subclasses__()) - start_only
+    of_the_process = {errors.BrokenModelError, errors.StartError, errors.ServerDiedError}
+    assert set(CODES) == set(errors.ModelServerError.__subclasses__()) - of_the_process
 
 
 async def test_a_bug_is_internal_tells_no_more_than_its_kind_and_is_in_the_log(

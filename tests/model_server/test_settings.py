@@ -94,6 +94,7 @@ def settings(file: Path, **changes: object) -> Settings:
         "no_consul": False,
         "consul_token_file": None,
         "max_message_mib": 512,
+        "plaintext": True,
     }
     return settings_of(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -25,7 +25,9 @@ from mesh import traffic
 from mesh.consul import Entry, Instance
 from mesh.http2 import frames
 from splitter.call import Call
-from splitter.control import Control, Seen
+from splitter.control import Control
+from splitter.facts import Facts, Seen
+from splitter.knowledge import Knowledge
 from splitter.lastgood import LastGood
 from splitter.mirror import ShadowCall
 from splitter.observer import Observer
@@ -33,6 +35,7 @@ from splitter.pool import Endpoint
 from splitter.switch import ClientConnection, Switch
 from splitter.table import build
 from splitter.tracing import NoTracer, Tracer
+from splitter.wiring import Wiring
 from tests.splitter.wire import Exchange, News, Peer
 
 LOOPBACK = "127.0.0.1"
@@ -178,6 +181,7 @@ class Rig:
         tracer: Tracer | NoTracer | None = None,
         folder: Path | None = None,
         service: str = "recommender",
+        token: int = 0,
     ) -> None:
         nothing = build(
             service=service, revision=0, traffic=traffic.default("blue"), has_document=False, pools=()
@@ -185,7 +189,7 @@ class Rig:
         self.news = News()
         """Of everything that happens on any wire, of outcomes, and of the control's."""
         self.observer = TellingObserver(tracer or NoTracer(), self.news)
-        self.switch = Switch(nothing, self.observer)
+        self.switch = Switch(nothing, self.observer, wiring=Wiring(token=token))
         self.service = service
         self.folder = folder
         self.backends: list[Backend] = []
@@ -198,12 +202,15 @@ class Rig:
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         self.control = Control(
-            service=self.service,
-            default_color="blue",
+            facts=Facts(self.switch.table.traffic),
             switch=self.switch,
             group=self._group,
-            last_good=LastGood(self.folder, self.service),
             on_news=self.news.tell,
+        )
+        self.knowledge = Knowledge(
+            default_color="blue",
+            last_good=LastGood(self.folder, self.service),
+            publish=self.control.learn,
             on_seen=self.seen.append,
         )
         loop = asyncio.get_running_loop()
@@ -236,7 +243,7 @@ class Rig:
         """Somebody writes the traffic document."""
         self._revision += 1
         raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-        self.control.on_document(Entry("traffic", raw, self._revision), False)
+        self.knowledge.on_document(Entry("traffic", raw, self._revision), False)
         return self._revision
 
     def register(self, *backends: Backend, passing: bool = True) -> None:
@@ -244,12 +251,18 @@ class Rig:
             self._instances[each.id] = Instance(
                 each.id, LOOPBACK, each.port, (each.color, "verdigris"), {}, passing
             )
-        self.control.on_instances(tuple(self._instances.values()), False)
+        self.knowledge.on_instances(tuple(self._instances.values()), False)
+
+    def register_itself(self, color: str) -> None:
+        """As an endpoint: somebody's mistake."""
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self._instances["itself"] = Instance("itself", host, port, (color, "verdigris"), {}, True)
+        self.knowledge.on_instances(tuple(self._instances.values()), False)
 
     def deregister(self, *backends: Backend) -> None:
         for each in backends:
             del self._instances[each.id]
-        self.control.on_instances(tuple(self._instances.values()), False)
+        self.knowledge.on_instances(tuple(self._instances.values()), False)
 
     # Who calls, and who serves
 

@@ -9,11 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from splitter import figures
 from splitter.admin import application
-from splitter.metrics import SplitterCollector
+from splitter.datapath import described, obstacle
+from splitter.figures import Figures
+from splitter.watchdog import Watchdog
 from tests.splitter.rig import LOOPBACK, Rig, pair
 
 
@@ -42,11 +44,26 @@ class Browser:
         return table
 
 
+class RigView:
+    """What a process of its own would show of the rig."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.service = rig.service
+        self.rig = rig
+
+    def obstacle(self) -> str:
+        return obstacle(self.rig.switch, self.rig.control)
+
+    async def figures(self) -> Figures:
+        return figures.of(self.rig.switch, self.rig.control, Watchdog(0))
+
+    async def table(self) -> dict[str, Any]:
+        return described(self.rig.switch, self.rig.control)
+
+
 @asynccontextmanager
 async def admin(rig: Rig) -> AsyncIterator[Browser]:
-    registry = CollectorRegistry()
-    registry.register(SplitterCollector(rig.control, rig.switch))
-    runner = web.AppRunner(application(rig.control, rig.switch, registry))
+    runner = web.AppRunner(application(RigView(rig)))
     await runner.setup()
     try:
         await web.TCPSite(runner, LOOPBACK, 0).start()
@@ -66,9 +83,9 @@ async def test_it_is_ready_from_the_first_table_until_it_drains() -> None:
     async with Rig() as rig, admin(rig) as browser:
         page = await browser.get("/readyz")
         assert (page.status, page.text) == (503, "waiting for the first answer of Consul\n")
-        rig.control.on_document(None, False)
+        rig.knowledge.on_document(None, False)
         assert (await browser.get("/readyz")).status == 503
-        rig.control.on_instances((), False)
+        rig.knowledge.on_instances((), False)
         assert (await browser.get("/readyz")).text == "ready\n"
         rig.switch.drain()
         page = await browser.get("/readyz")
@@ -107,6 +124,10 @@ async def test_the_table_says_what_is_applied_and_to_whom_calls_go() -> None:
                 "passing": True,
                 "connected": True,
                 "in_flight": int(backend is at.blue),
+                "usable": True,
+                "problem": None,
+                "ejected": False,
+                "failures": 0,
             }
             for backend in (at.blue, at.green)
         ]
@@ -121,6 +142,7 @@ async def test_the_table_says_what_is_applied_and_to_whom_calls_go() -> None:
             "shadow_endpoints": [endpoints[1] | {"in_flight": 1}],
             "counts": {"blue": 1},
             "mirrored": {"green": 1},
+            "clients": 1,
             "in_flight": 1,
         }
         waiting.cancel()
@@ -149,6 +171,7 @@ async def test_an_endpoint_that_is_not_reached_is_shown_as_such() -> None:
         blue, green = (await browser.table())["endpoints"]
         assert (blue["passing"], blue["connected"]) == (False, True)
         assert (green["passing"], green["connected"]) == (True, False)
+        assert "cannot connect" in green["problem"]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/table"])

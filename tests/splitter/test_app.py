@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +55,10 @@ def arguments(service: str, consul: str, *more: str) -> list[str]:
 
 
 @asynccontextmanager
-async def sidecar(service: str, consul: str, *more: str, listens: bool = True) -> AsyncIterator[Sidecar]:
-    process = Process("splitter", arguments(service, consul, *more))
+async def sidecar(
+    service: str, consul: str, *more: str, listens: bool = True, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Sidecar]:
+    process = Process("splitter", arguments(service, consul, *more), env=env)
     try:
         made = Sidecar(process, (await process.line(r"admin on (\S+)"))[1])
         if listens:
@@ -208,7 +211,7 @@ class TestTheEnd:
                 while history not in await keys(agent, contract.history_prefix("told")):
                     index = (await kv.list(contract.history_prefix("told"), index=index, wait=5)).index
             (status,) = await keys(agent, contract.status_prefix("told"))
-            assert status.endswith(f"-{at.process.pid}")
+            assert re.search(rf"-{at.process.pid}-[0-9a-f]+$", status)
             assert await at.process.stop() == 0
             assert await keys(agent, contract.status_prefix("told")) == []
             assert await keys(agent, contract.history_prefix("told")) == [history]
@@ -249,3 +252,30 @@ async def test_an_edit_is_obeyed_by_the_next_calls_of_an_open_connection(agent: 
                 if (await call.end()).fields[b"x-verdigris-color"] == b"green":
                     break
         client.cut()
+
+
+class TestWhatRunsBesideTheCalls:
+    async def test_a_client_that_says_nothing_is_sent_away(self, agent: ConsulAgent) -> None:
+        async with sidecar("silent", agent.address, "--limit", "greeting_timeout=1") as at:
+            host, _, port = at.address.rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            async with asyncio.timeout(10):
+                while await reader.read(1_000):
+                    pass
+            writer.close()
+            fault = 'verdigris_connection_faults_total{service="silent",side="client",reason="greeting_timeout"} 1'
+            assert fault in (await at.get("/metrics"))[1].splitlines()
+
+    async def test_an_event_loop_that_hangs_is_told_with_its_place(
+        self, agent: ConsulAgent, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sitecustomize.py").write_text(
+            "import signal, time\ndef hang(*_): time.sleep(1)\nsignal.signal(signal.SIGUSR1, hang)\n"
+        )
+        env = {"PYTHONPATH": str(tmp_path)}
+        async with sidecar("stalls", agent.address, "--watchdog", "0.2", env=env) as at:
+            at.process.signal(signal.SIGUSR1)
+            await at.process.line(r"the event loop has not turned for 0.2 s; it is at")
+            await at.process.line(r"sitecustomize.py.*in hang")
+            await at.process.line(r"the event loop turns again")
+            assert 'verdigris_loop_stalls_total{service="stalls"} 1' in (await at.get("/metrics"))[1]

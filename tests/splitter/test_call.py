@@ -1,5 +1,7 @@
 """What `splitter.call` promises of one call: it passes as it is, in both directions, however either side ends it."""
 
+import asyncio
+
 import pytest
 
 from mesh.http2 import frames
@@ -76,7 +78,6 @@ class TestTheWayThere:
             peer.acknowledge()
             request = await red.request()
             await request.until(lambda each: len(each.data) == 40_000 and not each.ended)
-            await call.until(lambda each: each.granted)  # the endpoint's window is passed on only now
             call.send(b"b" * 20_000, end=True)
             await request.end()
             assert request.data == b"a" * 40_000 + b"b" * 20_000
@@ -311,11 +312,8 @@ class TestALostEndpoint:
             assert (call.status, call.fields[b":status"]) == (UNAVAILABLE, b"200")
             assert await at.green.quiet()
 
-    async def test_what_a_client_still_sends_to_it_never_uses_up_the_client_s_connection(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_what_a_client_still_sends_to_it_never_uses_up_the_client_s_connection(self) -> None:
         """The trailers wait behind data that the client does not take, so its stream stays open."""
-        monkeypatch.setattr("splitter.pool.LASTING", 0.0)  # connect again at once
         async with pair() as at:
             slow = await at.rig.client(settings={frames.INITIAL_WINDOW_SIZE: 10})
             granted = slow.granted
@@ -327,6 +325,9 @@ class TestALostEndpoint:
             assert slow.granted > granted
 
     async def _lose(self, at: Pair, slow: Client) -> None:
+        proof = at.client.call()  # a connection that has served is replaced at once
+        (await at.blue.request()).answer()
+        await proof.end()
         call = slow.call(UNSAFE, body=None, end=False)
         request = await at.blue.request()
         request.headers((b":status", b"200"))
@@ -338,6 +339,189 @@ class TestALostEndpoint:
         call.send(b"y" * 60_000)
 
 
+class TestAMalformedAnswer:
+    """It must not be passed on (RFC 9113, 8.1.1); gRPC reads a PROTOCOL_ERROR as INTERNAL, and so do clients here."""
+
+    BAD = pytest.mark.parametrize(
+        ("block", "end"),
+        [
+            ([(b":status", b"200"), (b"Bad Name", b"1")], False),
+            ([(b"content-type", b"application/grpc")], False),
+            ([(b"grpc-status", b"0")], True),
+            ([(b":status", b"2x0")], False),
+            ([(b":status", b"20")], False),
+            ([(b":status", b"200"), (b":status", b"200")], False),
+            ([(b"content-type", b"application/grpc"), (b":status", b"200")], False),
+            ([(b":status", b"200"), (b":path", b"/")], False),
+            ([(b":status", b"101")], False),
+            ([(b":status", b"100")], True),
+        ],
+    )
+
+    @BAD
+    async def test_costs_its_own_call_only_and_says_who_sent_it(
+        self, block: list[tuple[bytes, bytes]], end: bool
+    ) -> None:
+        async with pair() as at:
+            good, bad = at.client.call(UNSAFE), at.client.call(UNSAFE)
+            served, spoiled = await at.blue.request(), await at.blue.request()
+            spoiled.headers(*block, end=end)
+            await bad.end()
+            assert (bad.status, bad.reset, len(bad.blocks)) == (13, None, 1)
+            name = f"blue 127.0.0.1:{at.blue.port}"
+            assert bad.message == f"the response of {name} breaks the rules of HTTP/2: malformed"
+            if not end:
+                assert (await spoiled.end()).reset == frames.PROTOCOL_ERROR
+            served.answer()
+            assert (await good.end()).status == 0
+            assert at.rig.counted() == {("blue", "split", "INTERNAL"): 1, ("blue", "split", "OK"): 1}
+            assert at.rig.observer.stream_faults == {("upstream", "malformed"): 1}
+
+    @BAD
+    async def test_is_no_answer_to_a_safe_call(self, block: list[tuple[bytes, bytes]], end: bool) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE)
+            (await at.blue.request()).headers(*block, end=end)
+            (await at.green.request()).answer()
+            assert (await call.end()).status == 0
+
+    @pytest.mark.parametrize(
+        ("block", "end"),
+        [
+            ([(b"grpc-status", b"0")], False),
+            ([(b":status", b"200"), (b"grpc-status", b"0")], True),
+            ([(b":status", b"103")], False),
+            ([(b"grpc-status", b"0"), (b":path", b"/")], True),
+        ],
+    )
+    async def test_in_its_trailers_ends_the_call_with_ours(
+        self, block: list[tuple[bytes, bytes]], end: bool
+    ) -> None:
+        async with pair() as at:
+            call = at.client.call()
+            request = await at.blue.request()
+            request.headers((b":status", b"200"), (b"content-type", b"application/grpc"))
+            request.send(b"half")
+            request.headers(*block, end=end)
+            await call.end()
+            assert (call.data, call.status, len(call.blocks)) == (b"half", 13, 2)
+            assert await at.green.quiet()
+
+    async def test_no_data_may_come_between_an_interim_answer_and_the_real_one(self) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            request = await at.blue.request()
+            request.headers((b":status", b"100"))
+            request.send(b"too soon")
+            await call.end()
+            assert call.data == b""
+            assert (await request.end()).reset == frames.PROTOCOL_ERROR
+
+
+class TestAnAnswerThatIsNotGrpc:
+    """Passed on as it is; counted as what a gRPC client makes of it ("HTTP to gRPC Status Code Mapping")."""
+
+    @pytest.mark.parametrize(
+        ("http", "status"),
+        [
+            (b"200", "UNKNOWN"),
+            (b"400", "INTERNAL"),
+            (b"401", "UNAUTHENTICATED"),
+            (b"403", "PERMISSION_DENIED"),
+            (b"404", "UNIMPLEMENTED"),
+            (b"429", "UNAVAILABLE"),
+            (b"502", "UNAVAILABLE"),
+            (b"503", "UNAVAILABLE"),
+            (b"504", "UNAVAILABLE"),
+            (b"500", "UNKNOWN"),
+            (b"302", "UNKNOWN"),
+        ],
+    )
+    @pytest.mark.parametrize("body", [False, True])
+    async def test_counts_by_its_http_status(self, http: bytes, status: str, body: bool) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            request = await at.blue.request()
+            request.headers((b":status", http), (b"content-type", b"text/html"), end=not body)
+            if body:
+                request.send(b"<p>", end=True)
+            await call.end()
+            assert (call.fields[b":status"], call.data) == (http, b"<p>" if body else b"")
+            await at.client.sync()
+            assert at.rig.counted() == {("blue", "split", status): 1}
+
+    async def test_that_says_unavailable_is_no_answer_to_a_safe_call(self) -> None:
+        async with pair() as at:
+            call = at.client.call()
+            (await at.blue.request()).headers((b":status", b"503"), end=True)
+            (await at.green.request()).answer()
+            assert (await call.end()).status == 0
+
+    async def test_a_grpc_status_counts_before_the_http_status(self) -> None:
+        async with pair() as at:
+            call = at.client.call(UNSAFE)
+            (await at.blue.request()).headers((b":status", b"503"), (b"grpc-status", b"5"), end=True)
+            await call.end()
+            assert at.rig.counted() == {("blue", "split", "NOT_FOUND"): 1}
+
+
+class TestALengthThatIsSaid:
+    """`content-length`: a request of another length must not be passed on (RFC 9113, 8.1.1)."""
+
+    async def test_a_request_that_keeps_its_promise_passes(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"content-length", b"6"), body=b"one", end=False)
+            call.send(b"two", end=True)
+            request = await (await at.blue.request()).end()
+            assert (request.data, request.fields[b"content-length"]) == (b"onetwo", b"6")
+            request.answer()
+            assert (await call.end()).status == 0
+
+    @pytest.mark.parametrize("more", [b"", b"fo", b"four"])
+    async def test_one_that_does_not_is_reset_and_its_endpoint_told(self, more: bytes) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"content-length", b"6"), body=b"one", end=False)
+            request = await at.blue.request()
+            call.send(more, end=True)
+            assert (await call.end()).reset == frames.PROTOCOL_ERROR
+            assert (await request.end()).reset == CANCEL
+            assert not request.ended
+            assert at.rig.observer.stream_faults == {("client", "malformed"): 1}
+            other = at.client.call()
+            (await at.blue.request()).answer()
+            assert (await other.end()).status == 0
+
+    async def test_trailers_before_all_of_it_has_come_do_not_pass_either(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"content-length", b"6"), body=b"one", end=False)
+            request = await at.blue.request()
+            call.headers((b"x-checksum", b"1"), end=True)
+            assert (await call.end()).reset == frames.PROTOCOL_ERROR
+            assert (await request.end()).reset == CANCEL
+
+    async def test_an_empty_request_that_promises_bytes_reaches_nobody(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"content-length", b"6"), body=None)
+            assert (await call.end()).reset == frames.PROTOCOL_ERROR
+            assert await at.blue.quiet()
+
+
+class TestItsDeadline:
+    async def test_a_cancel_after_it_has_passed_is_counted_as_what_it_is(self) -> None:
+        async with pair() as at:
+            call, other = (at.client.call(SAFE, (b"grpc-timeout", t)) for t in (b"10m", b"10S"))
+            requests = [await at.blue.request(), await at.blue.request()]
+            await asyncio.sleep(0.011)
+            for each in (call, other):
+                each.cancel()
+            for request in requests:
+                await request.until(lambda each: each.reset == CANCEL)
+            assert at.rig.counted() == {
+                ("blue", "split", "DEADLINE_EXCEEDED"): 1,
+                ("blue", "split", "CANCELLED"): 1,
+            }
+
+
 class TestAMalformedCall:
     async def test_a_request_without_a_path_costs_its_own_stream_only(self) -> None:
         async with pair() as at:
@@ -346,16 +530,6 @@ class TestAMalformedCall:
             bad.headers((b":method", b"POST"), (b":scheme", b"http"), end=True)
             assert (await bad.end()).reset == frames.PROTOCOL_ERROR
             (await at.blue.request()).answer()
-            assert (await good.end()).status == 0
-
-    async def test_an_answer_with_a_malformed_field_costs_its_own_call_only(self) -> None:
-        async with pair() as at:
-            good, bad = at.client.call(), at.client.call()
-            served, spoiled = await at.blue.request(), await at.blue.request()
-            spoiled.headers((b":status", b"200"), (b"Bad Name", b"1"))
-            assert (await bad.end()).reset == frames.PROTOCOL_ERROR
-            assert (await spoiled.end()).reset == frames.PROTOCOL_ERROR
-            served.answer()
             assert (await good.end()).status == 0
 
     async def test_an_answer_that_cannot_be_decoded_costs_the_endpoint_s_connection_only(self) -> None:

@@ -1,16 +1,20 @@
 """What `splitter.call` promises of a call whose endpoint fails: where it goes next, and when it must not."""
 
+import asyncio
 import time
+from collections import Counter
 
 import pytest
 
 from mesh.http2 import frames
 from mesh.http2.limits import CONNECTION_WINDOW
+from splitter.deadline import parse
+from splitter.recovery import MAX_TURNED_AWAY
 from tests.splitter.rig import LOOPBACK, SAFE, UNSAFE, Pair, Rig, pair
 from tests.splitter.wire import Exchange
 
 REFUSED = frames.REFUSED_STREAM
-UNAVAILABLE = 14
+DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE = 4, 13, 14
 BOTH = pytest.mark.parametrize("path", [SAFE, UNSAFE], ids=["safe", "unsafe"])
 TO_GREEN = {"split": {"blue": 0, "green": 100}}
 """A cut-over, so green serves and blue is the fallback."""
@@ -85,12 +89,13 @@ class TestWhatWasNotProcessed:
             await peer.gone()
             assert at.rig.control.warnings == (
                 "colour red has no healthy endpoint; its share is redistributed",
+                at.rig.control.endpoints.pools[hanging.endpoint].problem,
             )
 
     async def test_if_nothing_else_takes_it_the_client_learns_that_it_was_not_processed(self) -> None:
         async with pair({"split": {"blue": 100}}) as at:
             call = at.client.call(UNSAFE)
-            for _ in range(2):  # the same endpoint gets a second chance: it refused a stream, not all calls
+            for _ in range(MAX_TURNED_AWAY + 1):  # it may only have been full, each time
                 (await at.blue.request()).cancel(REFUSED)
             assert (await call.end()).reset == REFUSED
             assert at.rig.counted() == {("blue", "split", "UNAVAILABLE"): 1}
@@ -225,6 +230,177 @@ class TestAcrossColors:
             assert at.rig.counted() == {("blue", "fallback", "OK"): 1}
 
 
+class TestAnEndpointThatIsFull:
+    """It refuses streams that its SETTINGS allow, as gRPC servers do whose handlers outlive their answers."""
+
+    async def test_a_refused_call_waits_and_is_served_by_the_same_endpoint(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            first, second = at.client.call(UNSAFE), at.client.call(UNSAFE)
+            served, refused = await at.blue.request(), await at.blue.request()
+            refused.cancel(REFUSED)
+            (await at.blue.request()).answer(b"second")
+            assert (await second.end()).data == b"second"
+            served.answer(b"first")
+            assert (await first.end()).data == b"first"
+            assert at.rig.observer.resends == {"refused": 1}
+
+    async def test_another_endpoint_with_room_has_it_at_once(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            other = await at.rig.endpoint("blue")
+            await at.rig.connected(other)
+            call = at.client.call(UNSAFE)
+            backend, request = await at.rig.request()
+            request.cancel(REFUSED)
+            again, request = await at.rig.request()
+            assert again is not backend
+            request.answer()
+            assert (await call.end()).status == 0
+
+    async def test_no_call_fails_though_many_are_refused_again_and_again(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            calls = [at.client.call(UNSAFE, (b"x-number", b"%d" % number)) for number in range(60)]
+            refused: Counter[bytes] = Counter()
+            while not all(call.over for call in calls):
+                _, request = await at.rig.request()
+                number = request.fields[b"x-number"]
+                if refused[number] < 3 and request.id % 3:
+                    refused[number] += 1
+                    request.cancel(REFUSED)
+                else:
+                    request.answer()
+                    await calls[int(number)].end()
+            assert {call.status for call in calls} == {0}
+
+    async def test_an_outage_of_the_budget_is_none_of_its_business(self) -> None:
+        """Nothing was processed: gRPC's transparent retries are not throttled either (gRFC A6)."""
+        async with pair({"split": {"blue": 100}}) as at:
+            while at.rig.switch._budget.take(now=time.monotonic(), calls=0):
+                pass
+            call = at.client.call(UNSAFE)
+            (await at.blue.request()).cancel(REFUSED)
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+
+    async def test_a_connection_that_refuses_gets_no_more_than_it_took(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            calls = [at.client.call() for _ in range(6)]
+            requests = [await at.blue.request() for _ in calls]
+            for request in requests[4:]:
+                request.cancel(REFUSED)
+            await at.client.sync()
+            await requests[0].peer.sync()
+            pool = next(iter(at.rig.control.endpoints.pools.values()))
+            assert (pool.connections[0].given, pool.connections[0].has_room) == (0, False)
+            for request in requests[:4]:
+                request.answer()
+            for _ in range(2):
+                (await at.blue.request()).answer()
+            assert {(await call.end()).status for call in calls} == {0}
+            while not pool.connections[0].given:  # it rests for a moment
+                await at.client.sync()
+            assert pool.connections[0].given == 4
+
+
+class TestAQueryOfDeath:
+    """A connection that ends through an error of the protocol: one of its calls may be the cause."""
+
+    @BOTH
+    async def test_is_sent_once_more_and_not_twice(self, path: bytes) -> None:
+        async with pair({"split": {"blue": 34, "green": 33, "red": 33}}) as at:
+            red = await at.rig.endpoint("red")
+            await at.rig.connected(red)
+            call = at.client.call(path)
+            for _ in range(2):
+                _, request = await at.rig.request()
+                request.peer.goaway(0, frames.ENHANCE_YOUR_CALM)
+            await call.end()
+            assert call.reset == REFUSED
+            assert all([await backend.quiet() for backend in at.rig.backends])
+
+    async def test_nor_where_it_is_we_who_end_the_connection(self) -> None:
+        async with pair({"split": {"blue": 34, "green": 33, "red": 33}}) as at:
+            red = await at.rig.endpoint("red")
+            await at.rig.connected(red)
+            call = at.client.call(SAFE)
+            for _ in range(2):
+                _, request = await at.rig.request()
+                request.peer.say(frames.headers(request.id, b"\xff\xff\xff\xff\xff", 0))
+            assert (await call.end()).status == UNAVAILABLE
+            assert all([await backend.quiet() for backend in at.rig.backends])
+            assert at.rig.observer.faults == {("upstream", "compression"): 2}
+
+    async def test_a_goaway_without_an_error_is_no_suspicion(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            call = at.client.call(UNSAFE)
+            for _ in range(2):
+                request = await at.blue.request()
+                request.peer.goaway(0)
+            (await at.blue.request()).answer()
+            assert (await call.end()).status == 0
+
+
+class TestItsTime:
+    """`grpc-timeout` is the client's: what is resent has what is left of it."""
+
+    async def test_what_is_sent_again_has_less_time(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"grpc-timeout", b"5S"), (b"x-user-id", b"7"))
+            request = await at.blue.request()
+            assert request.fields[b"grpc-timeout"] == b"5S"
+            await asyncio.sleep(0.02)
+            request.peer.cut()
+            _, again = await at.rig.request()
+            left = parse(again.fields[b"grpc-timeout"])
+            assert left is not None
+            assert 1e9 < left < 4.98e9
+            assert again.fields[b"x-user-id"] == b"7"
+            again.answer()
+            assert (await call.end()).status == 0
+
+    async def test_so_has_what_waited_for_a_connection(self) -> None:
+        async with pair() as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}})
+            peer = await red.connection()
+            at.client.call(SAFE, (b"grpc-timeout", b"5S"))
+            await at.client.sync()
+            await asyncio.sleep(0.02)
+            peer.acknowledge()
+            left = parse((await red.request()).fields[b"grpc-timeout"])
+            assert left is not None
+            assert 1e9 < left < 4.98e9
+
+    async def test_a_call_whose_time_passes_while_it_waits_is_told_so_and_forgotten(self) -> None:
+        async with pair() as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}})
+            peer = await red.connection()
+            call = await at.client.call(SAFE, (b"grpc-timeout", b"20m")).end()
+            assert call.status == DEADLINE_EXCEEDED
+            peer.acknowledge()
+            assert await red.quiet()
+            assert at.rig.switch.in_flight == 0
+            assert at.rig.counted() == {("red", "split", "DEADLINE_EXCEEDED"): 1}
+
+    async def test_what_has_no_time_left_is_not_sent_again(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"grpc-timeout", b"20m"))
+            request = await at.blue.request()
+            await asyncio.sleep(0.025)
+            request.peer.cut()
+            assert (await call.end()).status == DEADLINE_EXCEEDED
+            assert await at.green.quiet()
+
+    async def test_a_timeout_that_is_none_passes_as_it_is(self) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE, (b"grpc-timeout", b"soon"))
+            (await at.blue.request()).peer.cut()
+            _, again = await at.rig.request()
+            assert again.fields[b"grpc-timeout"] == b"soon"
+            again.answer()
+            assert (await call.end()).status == 0
+
+
 class TestNever:
     async def test_after_the_first_frame_of_the_answer(self) -> None:
         async with pair() as at:
@@ -244,11 +420,11 @@ class TestNever:
     async def test_not_even_when_that_frame_was_malformed(self) -> None:
         """DATA before HEADERS has been passed on already, or was the endpoint's fault: both end the call."""
         async with pair() as at:
-            call = at.client.call()
+            call = at.client.call(UNSAFE)
             request = await at.blue.request()
             request.send(b"no headers")
             request.refuse(UNAVAILABLE)
-            assert (await call.end()).reset == frames.PROTOCOL_ERROR
+            assert (await call.end()).status == INTERNAL
             assert await at.green.quiet()
 
     async def test_more_than_three_attempts(self) -> None:
@@ -282,7 +458,6 @@ class TestNever:
         async with pair() as at:
             call = at.client.call(body=b"a" * 60_000, end=False)
             request = await at.blue.request()
-            await call.until(lambda each: each.granted)
             call.send(b"b" * 6_000)
             await request.until(lambda each: len(each.data) == 66_000)
             request.cancel(REFUSED)
@@ -315,7 +490,6 @@ async def test_the_largest_request_that_is_kept_is_sent_again_whole() -> None:
     async with pair() as at:
         call = at.client.call(body=b"a" * 60_000, end=False)
         request = await at.blue.request()
-        await call.until(lambda each: each.granted)
         call.send(b"b" * 5_536, end=True)
         await request.end()
         request.cancel(REFUSED)
@@ -403,7 +577,6 @@ async def _end(ending: str, at: Pair, call: Exchange, request: Exchange) -> None
             request.cancel(frames.NO_ERROR)
             call.send(b"c" * 20_000)
         case "is longer than what is kept":
-            await call.until(lambda each: each.granted)
             call.send(b"c" * 30_000, end=True)
             (await request.end()).answer()
 

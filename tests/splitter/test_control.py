@@ -1,16 +1,13 @@
 """What `splitter.control` promises: what Consul says becomes what calls obey, and nothing it says breaks them."""
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesh.consul import ConsulError, Entry, Instance
-from mesh.follow import Script
+from mesh.consul import ConsulError, Instance
 from splitter import control as module
 from tests.splitter.rig import SAFE, Pair, Rig, pair
-from tests.splitter.wire import Exchange
 
 DOWN = ConsulError("Consul at http://127.0.0.1:8500: get: cannot connect")
 GREEN = {"split": {"blue": 0, "green": 100}}
@@ -85,16 +82,16 @@ class TestADocument:
     async def test_without_one_everything_goes_to_the_default_color(self) -> None:
         async with Rig() as rig:
             blue, green = await rig.endpoint("blue"), await rig.endpoint("green")
-            rig.control.on_document(None, False)
+            rig.knowledge.on_document(None, False)
             await rig.connected(blue)
-            assert (rig.control.revision, rig.control.refused) == (0, None)
+            assert (rig.control.revision, rig.control.facts.refused) == (0, None)
             at = Pair(rig, blue, green, await rig.client())
             assert [await color_of(at) for _ in range(3)] == ["blue"] * 3
             assert rig.counted() == {("blue", "default", "OK"): 3}
 
     async def test_a_deleted_one_gives_way_to_the_default(self) -> None:
         async with pair(GREEN) as at:
-            at.rig.control.on_document(None, False)
+            at.rig.knowledge.on_document(None, False)
             assert await color_of(at) == "blue"
             assert at.rig.control.revision == 0
 
@@ -142,7 +139,7 @@ class TestABadDocument:
     async def test_whatever_its_bytes(self, raw: bytes) -> None:
         async with pair(GREEN) as at:
             at.rig.put(raw)
-            assert at.rig.control.refused is not None
+            assert at.rig.control.facts.refused is not None
             assert await color_of(at) == "green"
 
     async def test_endpoints_do_not_wait_for_a_good_one(self) -> None:
@@ -153,7 +150,7 @@ class TestABadDocument:
             again = await at.rig.endpoint("green")
             await at.rig.connected(again)
             assert await color_of(at) == "green"
-            assert at.rig.control.refused is not None
+            assert at.rig.control.facts.refused is not None
 
     async def test_a_sidecar_that_starts_with_one_serves_the_default(self) -> None:
         async with Rig() as rig:
@@ -168,7 +165,7 @@ class TestABadDocument:
         async with pair(GREEN) as at:
             at.rig.put(BAD)
             at.rig.register(at.blue)
-            at.rig.control.on_consul_error(DOWN)
+            at.rig.knowledge.on_consul_error(DOWN)
             assert at.rig.control.describe()["error"]["revision"] == 2
 
 
@@ -229,163 +226,11 @@ class TestHealth:
             both = Instance(
                 "both", "127.0.0.1", at.blue.port, ("v1.2", "green", "blue", "verdigris"), {}, True
             )
-            at.rig.control.on_instances((both,), False)
+            at.rig.knowledge.on_instances((both,), False)
             assert (await color_of(at), at.rig.control.endpoints.counts()) == (
                 "blue",  # the backend of that name: it serves both
                 {"blue": {"registered": 1, "healthy": 1}, "green": {"registered": 1, "healthy": 1}},
             )
-
-
-class TestConsulsFailures:
-    async def test_a_document_that_vanishes_with_consul_s_data_stays(self) -> None:
-        async with pair(GREEN) as at:
-            at.rig.control.on_document(None, True)
-            assert await color_of(at) == "green"
-            assert at.rig.control.revision == 1
-            assert at.rig.control.warnings == (
-                "the traffic document has vanished with a failure of Consul; the last good one stays",
-            )
-            at.rig.put({"split": {"blue": 100}})
-            assert (await color_of(at), at.rig.control.warnings) == ("blue", ())
-
-    async def test_a_document_that_is_missing_soon_after_a_failure_stays_and_later_was_deleted(
-        self, clock: Clock
-    ) -> None:
-        async with pair(GREEN) as at:
-            at.rig.control.on_consul_error(DOWN)
-            clock.now += module.UNSURE - 1
-            at.rig.control.on_document(None, False)
-            assert await color_of(at) == "green"
-            clock.now += 2
-            at.rig.control.on_document(None, False)
-            assert await color_of(at) == "blue"
-
-    async def test_instances_that_vanish_with_consul_s_data_serve_on(self) -> None:
-        async with pair(GREEN) as at:
-            at.rig.control.on_instances((), True)
-            assert [await color_of(at) for _ in range(3)] == ["green"] * 3
-            assert len(instances(at.rig)) == 2
-
-    async def test_so_do_instances_that_are_missing_soon_after_a_failure(self) -> None:
-        async with pair(GREEN) as at:
-            at.rig.control.on_consul_error(DOWN)
-            at.rig.control.on_instances((), False)
-            assert await color_of(at) == "green"
-
-    async def test_an_empty_list_is_no_deregistration_but_may_be_a_token_without_rights(self) -> None:
-        """Without `service:read` Consul answers 200 and an empty list."""
-        async with pair(GREEN) as at:
-            at.rig.control.on_instances((), False)
-            assert await color_of(at) == "green"
-            assert len(at.rig.control.warnings) == 2
-            assert all("is no longer listed by Consul" in warning for warning in at.rig.control.warnings)
-            at.rig.register()
-            assert at.rig.control.warnings == ()
-
-    async def test_what_consul_lost_is_forgotten_after_a_while_though_it_says_nothing_new(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("splitter.endpoints.MEMORY", 0.01)
-        monkeypatch.setattr(module, "MEMORY", -0.98)
-        async with pair(GREEN) as at:
-            (blue,) = (each for each in instances(at.rig) if "blue" in each.tags)
-            at.rig.control.on_instances((blue,), True)
-            assert len(instances(at.rig)) == 2
-            await at.rig.news.until(lambda: len(instances(at.rig)) == 1)
-            assert await color_of(at) == "blue"
-
-    async def test_instances_that_somebody_takes_out_are_gone_at_once(self) -> None:
-        async with pair(GREEN) as at:
-            at.rig.deregister(at.green)
-            assert await color_of(at) == "blue"
-            assert len(instances(at.rig)) == 1
-
-    async def test_what_consul_lists_again_after_a_failure_can_be_taken_out_again(self, clock: Clock) -> None:
-        async with pair(GREEN) as at:
-            at.rig.control.on_consul_error(DOWN)
-            at.rig.register()  # lists both
-            clock.now += 1
-            at.rig.deregister(at.green)
-            assert await color_of(at) == "blue"
-
-    async def test_what_consul_lost_and_what_refuses_connections_is_gone(self) -> None:
-        async with pair(GREEN) as at:
-            at.rig.control.on_instances((), True)
-            at.green.die()
-            await at.rig.news.until(lambda: len(instances(at.rig)) == 1)
-            assert await color_of(at) == "blue"
-            kept, gone = at.rig.control.warnings
-            assert "no longer listed" in kept
-            assert gone == "no instance of colour green is registered"
-
-    async def test_whether_consul_answers_is_known_also_when_it_has_nothing_new(self) -> None:
-        async with Rig() as rig:
-            control = rig.control
-            asked = control.watched("document", Script(module.Answer(1, None), DOWN, module.Answer(1, None)))
-            await asked(index=None, wait=0)
-            assert control.consul_up
-            with pytest.raises(ConsulError):
-                await asked(index=1, wait=0)
-            assert not control.consul_up
-            await asked(index=1, wait=0)
-            assert control.consul_up
-
-
-class TestARestartWhileConsulIsDown:
-    async def test_the_last_good_document_and_the_last_known_instances_serve(self, tmp_path: Path) -> None:
-        async with pair(GREEN, folder=tmp_path) as before:
-            before.rig.put(BAD)
-            async with Rig(folder=tmp_path) as rig:
-                assert not rig.control.ready.is_set()
-                rig.control.on_consul_error(DOWN)
-                assert rig.control.ready.is_set()
-                at = Pair(rig, before.blue, before.green, await rig.client())
-                call = at.client.call()
-                await served_by_green(before, call)
-                assert (rig.control.revision, rig.control.warnings) == (
-                    1,
-                    ("Consul has not answered yet; the last good document on disk is applied",),
-                )
-                rig.control.on_document(Entry("traffic", b'{"split": {"blue": 100}}', 9), False)
-                assert (rig.control.revision, rig.control.warnings) == (9, ())
-
-    async def test_with_nothing_on_disk_it_waits_for_consul(self, tmp_path: Path) -> None:
-        async with Rig(folder=tmp_path) as rig:
-            rig.control.on_consul_error(DOWN)
-            assert not rig.control.ready.is_set()
-
-    @pytest.mark.parametrize("document", ['"not one"', '"{\\"split\\": {\\"blue\\": 99}}"', "5", "[]"])
-    async def test_a_file_that_holds_no_good_document_is_as_good_as_none(
-        self, tmp_path: Path, document: str
-    ) -> None:
-        """Written by an older release with other rules, or edited."""
-        file = tmp_path / "recommender.json"
-        file.write_text(f'{{"document": {document}, "revision": 3, "instances": []}}')
-        async with Rig(folder=tmp_path) as rig:
-            rig.control.on_consul_error(DOWN)
-            assert not rig.control.ready.is_set()
-            rig.control.on_document(None, False)
-            rig.control.on_instances((), False)
-            assert rig.control.ready.is_set()
-
-    async def test_without_instances_on_disk_it_waits_for_consul_too(self, tmp_path: Path) -> None:
-        file = tmp_path / "recommender.json"
-        file.write_text('{"document": "{\\"split\\": {\\"blue\\": 100}}", "revision": 3, "instances": []}')
-        async with Rig(folder=tmp_path) as rig:
-            rig.control.on_consul_error(DOWN)
-            assert (rig.control.revision, rig.control.ready.is_set()) == (3, False)
-
-    async def test_an_answer_that_came_is_not_replaced_by_what_is_on_disk(self, tmp_path: Path) -> None:
-        async with pair(GREEN, folder=tmp_path) as at:
-            at.rig.put({"split": {"blue": 100}})
-            at.rig.control.on_consul_error(DOWN)
-            assert (await color_of(at), at.rig.control.warnings) == ("blue", ())
-
-
-async def served_by_green(at: Pair, call: Exchange) -> None:
-    request = await at.green.request()
-    request.answer()
-    assert (await call.end()).status == 0
 
 
 async def test_what_it_logs_at_a_good_edit_names_the_revision(caplog: pytest.LogCaptureFixture) -> None:
@@ -407,18 +252,3 @@ async def test_the_status_says_what_an_operator_asks(clock: Clock) -> None:
             "warnings": ["no instance of colour blue is registered"],
             "error": None,
         }
-
-
-async def test_what_is_on_disk_outlives_a_start_in_which_only_the_instances_are_answered(
-    tmp_path: Path,
-) -> None:
-    """The instances come first, then the document's question fails: the cut-over on disk still holds."""
-    async with pair(GREEN, folder=tmp_path) as before:
-        known = tuple(before.rig.control.endpoints.instances.values())
-        async with Rig(folder=tmp_path) as rig:
-            rig.control.on_instances(known, False)
-            rig.control.on_consul_error(DOWN)
-            assert [(share.color, share.weight) for share in rig.control.traffic.split if share.weight] == [
-                ("green", 10_000)
-            ]
-            assert rig.control.ready.is_set()

@@ -1,4 +1,4 @@
-"""What `splitter.endpoints` promises: Consul's answer, without what Consul has merely lost."""
+"""What `splitter.endpoints` promises: one pool for each endpoint that is named."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest_asyncio
 
 from mesh.consul import Instance
-from splitter.endpoints import MEMORY, Endpoints, colors_of
+from splitter.endpoints import Endpoints, colors_of
 from splitter.pool import Endpoint
 
 BLUE = Instance("b1", "127.0.0.1", 1, ("blue", "verdigris"), {}, True)
@@ -19,55 +19,15 @@ async def endpoints() -> AsyncIterator[Endpoints]:
     """Endpoints whose pools never get to connect: nothing awaits here."""
     async with asyncio.TaskGroup() as group:
         made = Endpoints(group, on_change=lambda: None)
-        made.learn([BLUE, GREEN], lost=False, now=0.0)
+        made.learn([BLUE, GREEN])
         yield made
         made.want(())
         made.let_go()
 
 
-def ids(endpoints: Endpoints) -> set[str]:
-    return set(endpoints.instances)
-
-
 def test_a_color_is_a_tag_that_looks_like_one_and_is_not_our_mark() -> None:
     tags = ("verdigris", "blue", "v1.2", "Green", "green-2", "1st", "")
     assert colors_of(replace(BLUE, tags=tags)) == ("blue", "green-2")
-
-
-async def test_what_consul_takes_out_is_gone(endpoints: Endpoints) -> None:
-    endpoints.learn([BLUE], lost=False, now=1.0)
-    assert ids(endpoints) == {"b1"}
-
-
-async def test_what_consul_has_lost_is_remembered_for_a_minute(endpoints: Endpoints) -> None:
-    endpoints.doubt()
-    endpoints.learn([], lost=True, now=10.0)
-    assert ids(endpoints) == {"b1", "g1"}
-    endpoints.learn([BLUE], lost=False, now=10.0 + MEMORY - 1)
-    assert ids(endpoints) == {"b1", "g1"}
-    endpoints.learn([BLUE], lost=False, now=10.0 + MEMORY + 1)
-    assert ids(endpoints) == {"b1"}
-
-
-async def test_to_lose_it_again_does_not_prolong_the_memory(endpoints: Endpoints) -> None:
-    for now in (10.0, 40.0, 70.5):
-        endpoints.doubt()
-        endpoints.learn([BLUE], lost=True, now=now)
-    assert ids(endpoints) == {"b1"}
-
-
-async def test_what_registers_again_is_no_memory_any_more(endpoints: Endpoints) -> None:
-    endpoints.doubt()
-    endpoints.learn([], lost=True, now=10.0)
-    endpoints.learn([BLUE, GREEN], lost=True, now=11.0)
-    endpoints.learn([BLUE], lost=True, now=12.0)
-    assert ids(endpoints) == {"b1"}
-
-
-async def test_what_registers_again_under_another_id_is_not_there_twice(endpoints: Endpoints) -> None:
-    endpoints.doubt()
-    endpoints.learn([replace(GREEN, id="g2", tags=("blue",))], lost=True, now=10.0)
-    assert ids(endpoints) == {"b1", "g2"}
 
 
 async def test_only_wanted_colors_have_pools(endpoints: Endpoints) -> None:
@@ -83,7 +43,7 @@ async def test_only_wanted_colors_have_pools(endpoints: Endpoints) -> None:
 
 
 async def test_an_instance_that_does_not_pass_is_not_available_but_reachable(endpoints: Endpoints) -> None:
-    endpoints.learn([BLUE, replace(GREEN, passing=False)], lost=False, now=1.0)
+    endpoints.learn([BLUE, replace(GREEN, passing=False)])
     endpoints.want(["blue", "green"])
     assert [pool.endpoint.color for pool in endpoints.available()] == ["blue"]
     assert {pool.endpoint.color for pool in endpoints.reachable()} == {"blue", "green"}
@@ -92,7 +52,7 @@ async def test_an_instance_that_does_not_pass_is_not_available_but_reachable(end
 async def test_one_address_registered_twice_is_one_endpoint_that_passes_if_either_does(
     endpoints: Endpoints,
 ) -> None:
-    endpoints.learn([BLUE, replace(BLUE, id="b2", passing=False)], lost=False, now=1.0)
+    endpoints.learn([BLUE, replace(BLUE, id="b2", passing=False)])
     endpoints.want(["blue"])
     assert len(endpoints.pools) == 1
     assert len(endpoints.available()) == 1

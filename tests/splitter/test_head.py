@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from mesh.http2.blocks import BadBlock, Malformed, block_of
 from splitter.answers import CODE_NAMES
-from splitter.head import Head, read_head
+from splitter.head import HEADERS, INTERIM, TRAILERS, Head, read_head
 
 OWN = {code.value[0]: code.name for code in StatusCode}
 
 
 @pytest.mark.parametrize(("code", "name"), OWN.items())
 def test_every_status_of_grpc_has_its_name(code: int, name: str) -> None:
-    assert read_head(block_of((b"grpc-status", b"%d" % code))) == Head(False, name)
+    assert read_head(block_of((b"grpc-status", b"%d" % code))) == Head(TRAILERS, name)
 
 
 def test_we_know_no_status_that_grpc_does_not() -> None:
@@ -31,7 +31,7 @@ def test_a_status_that_grpc_does_not_know_is_unknown(value: bytes) -> None:
 
 def test_headers_without_a_status_have_none() -> None:
     assert read_head(block_of((b":status", b"200"), (b"content-type", b"application/grpc"))) == Head(
-        False, None
+        HEADERS, None
     )
 
 
@@ -39,7 +39,7 @@ def test_headers_without_a_status_have_none() -> None:
     ("value", "interim"), [(b"100", True), (b"103", True), (b"200", False), (b"404", False)]
 )
 def test_only_1xx_is_interim(value: bytes, interim: bool) -> None:
-    assert read_head(block_of((b":status", value))).interim is interim
+    assert (read_head(block_of((b":status", value))).kind == INTERIM) is interim
 
 
 @given(
@@ -57,7 +57,9 @@ def test_a_block_says_the_same_in_any_encoding_and_when_it_comes_again(
     encoder = hpack.Encoder()
     encoder.header_table_size = 0
     block = encoder.encode(pairs, huffman=huffman)[1:]
-    expected = Head(http.startswith(b"1"), None if code is None else OWN[code])
+    kind = INTERIM if http.startswith(b"1") else HEADERS
+    implied = "UNAVAILABLE" if http == b"503" else None
+    expected = Head(kind, implied if code is None else OWN[code])
     assert [read_head(block), read_head(block)] == [expected, expected]
 
 

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from mesh.consul import ConsulAddress
+from mesh.http2.limits import Limits
+from mesh.tls import ClientTLS, ServerTLS
 from splitter import __main__ as module
 from splitter.__main__ import main
 from splitter.settings import Address, Settings
+from tests.certificates import Authority
 
 GOOD = ["--service", "recommender", "--listen", "127.0.0.1:0", "--consul-addr", "127.0.0.1:1"]
 
@@ -78,6 +81,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         ([*GOOD, "--consul-token-file", "/no/token"], "--consul-token-file: cannot be read"),
         ([*GOOD, "--drain", "soon"], "'--drain': 'soon'"),
         ([*GOOD, "--drain", "-1"], "--drain: must be from 0"),
+        ([*GOOD, "--listen", "0.0.0.0:1"], "--listen: an address that is not loopback needs --tls-cert"),
+        ([*GOOD, "--tls-cert", __file__], "--tls-cert: needs --tls-cert and --tls-key"),
+        ([*GOOD, "--tls-cert", __file__, "--tls-key", __file__], "--tls-cert: holds no PEM certificate"),
+        ([*GOOD, "--tls-client-name", "a"], "--tls-client-name: needs --tls-cert and --tls-key"),
+        ([*GOOD, "--upstream-tls-ca", "/no/ca"], "--upstream-tls-ca: cannot be read"),
+        ([*GOOD, "--upstream-tls-name", "a"], "--upstream-tls-name: needs --upstream-tls-ca"),
+        ([*GOOD, "--limit", "max_streams"], "--limit: must be NAME=VALUE"),
+        ([*GOOD, "--workers", "0"], "--workers: must be from 1 to 256"),
+        ([*GOOD, "--watchdog", "-1"], "--watchdog: must be from 0.01"),
         ([*GOOD, "--log-level", "loud"], "'--log-level': 'loud'"),
         ([*GOOD, "--state-dir", __file__], "'--state-dir'"),
         ([*GOOD, "--nonsense"], "--nonsense"),
@@ -112,6 +124,8 @@ def test_every_setting_is_also_a_variable(
     started: list[Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("secret")
+    ca = Authority(tmp_path / "ca")
+    shown = ca.issue("any", "localhost")
     for name, value in {
         "SERVICE": "films",
         "LISTEN": "[::1]:7",
@@ -122,6 +136,18 @@ def test_every_setting_is_also_a_variable(
         "STATE_DIR": str(tmp_path),
         "TRACE_FILE": str(tmp_path / "own.jsonl"),
         "DRAIN": "1.5",
+        "TLS_CERT": str(shown.cert),
+        "TLS_KEY": str(shown.key),
+        "TLS_CLIENT_CA": str(ca.cert),
+        "TLS_CLIENT_NAME": "a.example spiffe://b/c",
+        "UPSTREAM_TLS_CA": str(ca.cert),
+        "UPSTREAM_TLS_CERT": str(shown.cert),
+        "UPSTREAM_TLS_KEY": str(shown.key),
+        "UPSTREAM_TLS_NAME": "models.example",
+        "PLAINTEXT": "1",
+        "LIMIT": "max_streams=7 write_timeout=2",
+        "WORKERS": "3",
+        "WATCHDOG": "0",
         "LOG_LEVEL": "error",
     }.items():
         monkeypatch.setenv(f"VERDIGRIS_{name}", value)
@@ -136,6 +162,12 @@ def test_every_setting_is_also_a_variable(
         state_dir=tmp_path,
         trace_file=tmp_path / "own.jsonl",
         drain=1.5,
+        tls=ServerTLS(shown.cert, shown.key, ca.cert, ("a.example", "spiffe://b/c")),
+        upstream_tls=ClientTLS(ca.cert, shown.cert, shown.key, "models.example"),
+        plaintext=True,
+        limits=Limits(max_streams=7, write_timeout=2.0),
+        workers=3,
+        watchdog=0.0,
         sidecar=settings.sidecar,
     )
 

@@ -1,11 +1,14 @@
 """What `splitter.metrics` promises: figures that Prometheus reads as they are meant."""
 
-from prometheus_client import CollectorRegistry, generate_latest
+import json
+
+import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from splitter.metrics import SplitterCollector
-from splitter.observer import BOUNDS, Series
+from splitter import figures, metrics
+from splitter.observer import BOUNDS, Durations
+from splitter.watchdog import Watchdog
 from tests.splitter.rig import Pair, Rig, pair
 
 MIRRORED = {
@@ -14,12 +17,17 @@ MIRRORED = {
 }
 
 
+def page(rig: Rig) -> str:
+    """What a scrape says."""
+    control = rig.control
+    status = {**control.describe(), "endpoints": control.endpoints.counts()}
+    counted = figures.of(rig.switch, control, Watchdog(0)) | metrics.state(status, consul_up=True)
+    return "".join(metrics.render(rig.service, counted))
+
+
 def scraped(rig: Rig) -> dict[str, Metric]:
-    """What a scrape says, by the name of its family."""
-    registry = CollectorRegistry()
-    registry.register(SplitterCollector(rig.control, rig.switch))
-    text = generate_latest(registry).decode()
-    return {family.name: family for family in text_string_to_metric_families(text)}
+    """The same, by the name of its family."""
+    return {family.name: family for family in text_string_to_metric_families(page(rig))}
 
 
 def values(family: Metric, *names: str, sample: str = "") -> dict[tuple[str, ...], float]:
@@ -44,12 +52,19 @@ async def test_every_family_has_its_type_and_its_help() -> None:
             "verdigris_calls": "counter",
             "verdigris_call_duration_seconds": "histogram",
             "verdigris_legs": "counter",
+            "verdigris_resends": "counter",
+            "verdigris_resends_refused": "counter",
+            "verdigris_ejections": "counter",
+            "verdigris_connection_faults": "counter",
+            "verdigris_stream_faults": "counter",
             "verdigris_spans_lost": "counter",
             "verdigris_mirrored": "counter",
             "verdigris_mirror": "counter",
+            "verdigris_loop_stalls": "counter",
+            "verdigris_loop_stalled_seconds": "counter",
             "verdigris_mirror_in_flight": "gauge",
-            "verdigris_in_flight": "gauge",
-            "verdigris_clients": "gauge",
+            "verdigris_connections": "gauge",
+            "verdigris_streams": "gauge",
             "verdigris_revision": "gauge",
             "verdigris_refused_revision": "gauge",
             "verdigris_warnings": "gauge",
@@ -72,9 +87,9 @@ async def test_calls_have_the_labels_that_one_asks_for() -> None:
 
 async def test_histograms_are_cumulative_and_end_with_all() -> None:
     async with pair() as at:
-        series = at.rig.observer.calls[b"/a.S/M", "blue", "split", "OK"] = Series()
-        series.buckets = [1, 2, 0, 3] + [0] * (len(BOUNDS) - 4) + [4]
-        series.count, series.total = 10, 2_500_000_000
+        durations = at.rig.observer.durations[b"/a.S/M", "blue"] = Durations()
+        durations.buckets = [1, 2, 0, 3] + [0] * (len(BOUNDS) - 4) + [4]
+        durations.total = 2_500_000_000
         family = scraped(at.rig)["verdigris_call_duration_seconds"]
         buckets = {
             float(each.labels["le"]): each.value for each in family.samples if each.name.endswith("_bucket")
@@ -87,16 +102,103 @@ async def test_histograms_are_cumulative_and_end_with_all() -> None:
         assert others == {"count": 10, "sum": 2.5}
 
 
-async def test_the_histogram_counts_what_the_counter_counts() -> None:
+async def test_the_histogram_counts_every_call_of_its_method_and_color() -> None:
+    """It has no label for the outcome: each would cost seventeen series more."""
     async with pair() as at:
-        for _ in range(5):
-            await serve(at)
+        for status in (0, 0, 5):
+            await serve(at, status=status)
         families = scraped(at.rig)
-        counted = values(families["verdigris_calls"], "color", "code")
+        assert values(families["verdigris_calls"], "color", "code") == {
+            ("blue", "OK"): 2,
+            ("blue", "NOT_FOUND"): 1,
+        }
         name = "verdigris_call_duration_seconds"
-        assert (
-            values(families[name], "color", "code", sample=f"{name}_count") == counted == {("blue", "OK"): 5}
-        )
+        labels = ("service", "method", "color")
+        assert values(families[name], *labels, sample=f"{name}_count") == {
+            ("recommender", "/inference.GRPCInferenceService/ModelInfer", "blue"): 3
+        }
+
+
+async def test_faults_resends_and_ejections_are_counted_by_why() -> None:
+    async with pair() as at:
+        observer = at.rig.observer
+        for _ in range(2):
+            observer.fault("client", "rapid_reset")
+        observer.fault("upstream", "loop")
+        observer.stream_fault("client", "malformed")
+        observer.resend("refused_stream")
+        observer.resend_refused("budget")
+        observer.ejection("green")
+        families = scraped(at.rig)
+        assert values(families["verdigris_connection_faults"], "side", "reason") == {
+            ("client", "rapid_reset"): 2,
+            ("upstream", "loop"): 1,
+        }
+        assert values(families["verdigris_stream_faults"], "side", "reason") == {("client", "malformed"): 1}
+        assert values(families["verdigris_resends"], "reason") == {("refused_stream",): 1}
+        assert values(families["verdigris_resends_refused"], "reason") == {("budget",): 1}
+        assert values(families["verdigris_ejections"], "service", "color") == {("recommender", "green"): 1}
+
+
+async def test_connections_and_streams_are_shown_on_either_side() -> None:
+    async with pair() as at:
+        call = at.client.call()
+        await at.rig.request()
+        families = scraped(at.rig)
+        assert values(families["verdigris_connections"], "side") == {("client",): 1, ("upstream",): 2}
+        assert values(families["verdigris_streams"], "side") == {("client",): 1, ("upstream",): 1}
+        call.cancel()
+
+
+async def test_every_series_names_its_service_and_none_is_there_twice() -> None:
+    async with pair(MIRRORED) as at:
+        call = at.client.call()
+        (await at.green.request()).answer()
+        await call.end()
+        samples = [line for line in page(at.rig).splitlines() if not line.startswith("#")]
+        names = [sample.rpartition(" ")[0] for sample in samples]
+        assert len(names) == len(set(names))
+        assert all('service="recommender"' in name for name in names)
+
+
+async def test_a_page_of_any_length_is_rendered_in_short_slices() -> None:
+    """Between two slices the event loop turns, and calls go on."""
+    counted = {
+        "verdigris_call_duration_seconds": {
+            (f"/m{n}", "blue"): [0] * (len(BOUNDS) + 2) for n in range(1_000)
+        },
+        "verdigris_calls_total": {(f"/m{n}", "blue", "split", "OK"): n for n in range(1_000)},
+    }
+    slices = list(metrics.render("recommender", counted))
+    longest = max(each.count("\n") for each in slices)
+    assert longest <= metrics.SLICE + len(BOUNDS) + 4
+    assert "".join(slices).count("\n") == 1_000 * (len(BOUNDS) + 3) + 1_000 + 2 * 2
+
+
+class TestSums:
+    def test_counters_and_histograms_of_several_processes_add_up(self) -> None:
+        one = {"a": {("x",): 1, ("y",): 2}, "h": {(): [10, 1, 0]}}
+        other = {"a": {("y",): 3}, "h": {(): [5, 0, 2]}, "b": {(): 0.5}}
+        assert figures.total((one, other)) == {
+            "a": {("x",): 1, ("y",): 5},
+            "h": {(): [15, 1, 2]},
+            "b": {(): 0.5},
+        }
+        assert one["h"] == {(): [10, 1, 0]}, "what is summed stays as it was"
+
+    @pytest.mark.parametrize("length", [0, 1, figures.SLICE, 3 * figures.SLICE + 1])
+    def test_they_travel_as_json(self, length: int) -> None:
+        counted = {"a": {(f"{n}", 'q"'): n for n in range(length)}, "h": {(): [1, 2]}, "none": {}}
+        text = "".join(figures.to_json(counted))
+        assert figures.from_json(json.loads(text)) == counted
+
+    async def test_a_real_data_path_s_too(self) -> None:
+        async with pair(MIRRORED) as at:
+            call = at.client.call()
+            (await at.green.request()).answer()
+            await call.end()
+            counted = figures.of(at.rig.switch, at.rig.control, Watchdog(0))
+            assert figures.from_json(json.loads("".join(figures.to_json(counted)))) == counted
 
 
 async def test_a_leg_that_failed_counts_against_its_color() -> None:
@@ -139,11 +241,11 @@ async def test_the_state_says_what_an_alert_asks() -> None:
         at.rig.register(at.green, passing=False)
         at.rig.put(b"oops")
         families = scraped(at.rig)
-        figures = {
+        state = {
             name: values(families[f"verdigris_{name}"])[()]
-            for name in ("in_flight", "clients", "revision", "refused_revision", "warnings")
+            for name in ("revision", "refused_revision", "warnings", "consul_up")
         }
-        assert figures == {"in_flight": 1, "clients": 1, "revision": 1, "refused_revision": 2, "warnings": 1}
+        assert state == {"revision": 1, "refused_revision": 2, "warnings": 1, "consul_up": 1}
         assert values(families["verdigris_endpoints"], "color", "state") == {
             ("blue", "registered"): 1,
             ("blue", "healthy"): 1,
@@ -155,7 +257,7 @@ async def test_the_state_says_what_an_alert_asks() -> None:
 
 async def test_whatever_a_client_calls_a_method_the_page_stays_readable() -> None:
     async with pair() as at:
-        paths = [b'/"quoted"', b"/back\\slash", b"/{a=1} # x", b"/ " * 100, b"\t", b"*"]
+        paths = [b'/"quoted"', b"/back\\slash", b"/{a=1} # x", b"/ " * 100, b"/\t", b"/*"]
         for path in paths:
             call = at.client.call(path)
             (await at.blue.request()).refuse(12)

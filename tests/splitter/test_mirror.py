@@ -231,8 +231,8 @@ async def _pour(call: Exchange, size: int) -> None:
     """Send so many bytes, as the windows allow."""
     end = call.sent + size
     while call.sent < end:
-        await call.until(lambda each: 65_535 + each.granted > each.sent)
-        call.send(b"x" * min(end - call.sent, 65_535 + call.granted - call.sent))
+        await call.until(lambda each: each.window > each.sent)
+        call.send(b"x" * min(end - call.sent, call.window - call.sent))
     await call.peer.sync()
 
 
@@ -383,16 +383,13 @@ class TestBudget:
             red.die()
             await outcome(at, "dropped", "no_endpoint")
 
-    async def test_all_shadows_together_hold_no_more_than_they_may(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(module, "MAX_TOTAL_BYTES", 200_000)
+    async def test_all_shadows_together_hold_no_more_than_they_may(self) -> None:
         async with shadowing(shadowed() | {"mirror": [{"color": "red", "percent": 100}]}) as at:
+            at.rig.switch.mirrors = module.Mirrors(max_total_bytes=200_000)
             red = await at.rig.endpoint("red", settings={frames.INITIAL_WINDOW_SIZE: 0})
             await at.rig.connected(red)
             for _ in range(5):
                 call = at.client.call(body=b"x" * 60_000, end=False)
-                await call.until(lambda each: each.granted)
                 call.send(b"x" * 20_000, end=True)
                 await served(at, call)
             mirrors = at.rig.switch.mirrors
@@ -401,9 +398,9 @@ class TestBudget:
             for shadow in list(mirrors.active):
                 shadow.finish(module.TIMED_OUT, "")
 
-    async def test_no_more_shadows_are_under_way_than_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "MAX_IN_FLIGHT", 2)
+    async def test_no_more_shadows_are_under_way_than_may(self) -> None:
         async with shadowing() as at:
+            at.rig.switch.mirrors = module.Mirrors(max_in_flight=2)
             for _ in range(3):
                 await served(at, at.client.call())
             copies = [await at.green.request() for _ in range(2)]
@@ -422,7 +419,7 @@ class TestBudget:
             copy.headers((b":status", b"200"))
             sent = 0
             while sent < 6 << 20:
-                await copy.until(lambda each, sent=sent: 65_535 + each.granted >= sent + 16_384)
+                await copy.until(lambda each, sent=sent: each.window >= sent + 16_384)
                 copy.send(b"y" * 16_384)
                 sent += 16_384
             copy.trail()

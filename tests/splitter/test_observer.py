@@ -32,10 +32,24 @@ async def test_a_call_s_time_is_in_the_bucket_that_bounds_it() -> None:
             (await at.blue.request()).answer()
             await call.end()
         (series,) = at.rig.observer.calls.values()
-        assert series.count == sum(series.buckets) == 3
-        mean = series.total / 3
-        lowest = next(place for place, count in enumerate(series.buckets) if count)
+        (durations,) = at.rig.observer.durations.values()
+        assert series.durations is durations
+        assert series.count == sum(durations.buckets) == 3
+        mean = durations.total / 3
+        lowest = next(place for place, count in enumerate(durations.buckets) if count)
         assert (0, *BOUNDS)[lowest] <= mean
+
+
+async def test_calls_of_one_method_and_color_share_a_histogram_whatever_became_of_them() -> None:
+    async with pair() as at:
+        for status in (0, 5):
+            call = at.client.call()
+            (await at.blue.request()).answer(status=status)
+            await call.end()
+        assert len(at.rig.observer.calls) == 2
+        assert {labels: sum(each.buckets) for labels, each in at.rig.observer.durations.items()} == {
+            (SAFE, "blue"): 2
+        }
 
 
 async def test_a_client_that_invents_methods_does_not_grow_the_metrics() -> None:

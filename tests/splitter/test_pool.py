@@ -4,21 +4,22 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from mesh.http2 import frames
 from mesh.http2.stream import Stream
 from splitter import pool as module
-from splitter.pool import Endpoint, Pool, Upstream
+from splitter.pool import Endpoint, Pace, Pool
+from splitter.upstream import Upstream
 from tests.splitter.rig import LOOPBACK, Backend
 from tests.splitter.wire import News, Peer
 
 ONE = {frames.MAX_CONCURRENT_STREAMS: 1}
 
 
-@dataclass
+@dataclass(eq=False)
 class Waiting:
     """A call that waits for a connection, and notes what becomes of it."""
 
@@ -27,6 +28,8 @@ class Waiting:
     connection: Upstream | None = None
     rejected: str = ""
     stream: Stream | None = None
+    expires: int | None = None
+    expired: bool = False
 
     def attach(self, connection: Upstream) -> None:
         self.connection = connection
@@ -35,6 +38,10 @@ class Waiting:
 
     def reject(self, reason: str) -> None:
         self.rejected = reason
+        self.news.tell()
+
+    def expire(self) -> None:
+        self.expired = True
         self.news.tell()
 
     def end(self) -> None:
@@ -72,14 +79,14 @@ class Connecting:
         return peer
 
 
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONNECT_TIMEOUT", "FIRST_DELAY", "LONGEST_DELAY"):
-        monkeypatch.setattr(module, name, getattr(module, name) / 10)
+Sleep = Callable[[float], Awaitable[None]]
+FAST = Pace(connect_timeout=0.1, first_delay=0.01, longest_delay=0.5)
 
 
 @asynccontextmanager
-async def connecting(*, listening: bool = True, **peer: object) -> AsyncIterator[Connecting]:
+async def connecting(
+    *, listening: bool = True, pace: Pace = FAST, sleep: Sleep = asyncio.sleep, **peer: object
+) -> AsyncIterator[Connecting]:
     news = News()
     server = Backend("blue", news=news, **peer)
     await server.listen()
@@ -90,7 +97,7 @@ async def connecting(*, listening: bool = True, **peer: object) -> AsyncIterator
         made.turns.append(pool.usable)
         news.tell()
 
-    pool = Pool(server.endpoint, on_change=on_change)
+    pool = Pool(server.endpoint, on_change=on_change, pace=pace, sleep=sleep)
     made = Connecting(pool, server, news)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(pool.run())
@@ -168,44 +175,61 @@ class TestConnecting:
         running.cancel()
         await asyncio.wait((running,))
 
-    async def test_it_asks_again_ever_more_slowly_while_that_fails(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_it_asks_again_ever_more_slowly_while_that_fails(self) -> None:
         slept: list[float] = []
         enough = asyncio.Event()
-        monkeypatch.setattr("splitter.pool.asyncio.sleep", _noting(slept, enough))
-        async with connecting(listening=False):
-            async with asyncio.timeout(10):
-                await enough.wait()
-            monkeypatch.undo()
+        async with connecting(listening=False, sleep=_noting(slept, enough)), asyncio.timeout(10):
+            await enough.wait()
         low, high = 1 - module.JITTER, 1 + module.JITTER
-        delay = module.FIRST_DELAY / 10
+        delay = FAST.first_delay
         for seconds in slept[:12]:
             assert delay * low <= seconds <= delay * high
-            delay = min(delay * module.GROWTH, module.LONGEST_DELAY / 10)
+            delay = min(delay * module.GROWTH, FAST.longest_delay)
 
     async def test_a_lost_connection_is_replaced_though_nobody_calls(self) -> None:
-        async with connecting() as at:
+        async with connecting(pace=replace(FAST, lasting=0.0)) as at:
             for number in range(1, 4):
                 (await at.connected(number)).cut()
             await at.connected(4)
             assert at.turns == []
 
     @pytest.mark.parametrize("farewell", ["hangs up", "says goaway"])
-    async def test_an_endpoint_that_leaves_as_soon_as_it_is_reached_is_not_asked_without_a_pause(
-        self, farewell: str, monkeypatch: pytest.MonkeyPatch
+    async def test_an_endpoint_that_leaves_as_soon_as_it_is_reached_is_asked_ever_more_slowly(
+        self, farewell: str
     ) -> None:
         slept: list[float] = []
-        monkeypatch.setattr("splitter.pool.asyncio.sleep", _noting(slept))
-        async with connecting() as at:
+        async with connecting(sleep=_noting(slept)) as at:
             for number in range(1, 6):
                 peer = await at.connected(number)
                 peer.cut() if farewell == "hangs up" else peer.goaway(0)
             await at.connected(6)
-            monkeypatch.undo()
         assert len(slept) >= 5
         assert slept[4] > slept[0]
-        assert at.turns == []
+
+    async def test_and_the_second_time_it_is_left_out_until_a_connection_lasts(self) -> None:
+        async with connecting(pace=replace(FAST, lasting=0.05)) as at:
+            (await at.connected()).cut()
+            (await at.connected(2)).cut()
+            await at.usable(False)
+            assert at.pool.problem == f"{at.server.endpoint} closes connections as soon as they are made"
+            peer = await at.connected(3)
+            assert at.pool.connected
+            assert at.turns == [False], "it was believed at once"
+            await at.usable(True)
+            assert (at.pool.problem, peer.closed) == ("", False)
+
+    async def test_connections_that_served_may_be_as_short_as_they_like(self) -> None:
+        """Servers leave after so many requests (nginx's keepalive_requests), which takes no time under load."""
+        slept: list[float] = []
+        async with connecting(sleep=_noting(slept)) as at:
+            for number in range(1, 6):
+                peer = await at.connected(number)
+                at.call().end()
+                await peer.sync()
+                peer.goaway(1)
+                await peer.gone()
+            await at.connected(6)
+        assert (slept, at.turns) == ([], [])
 
     async def test_a_connection_that_says_goaway_is_replaced_and_stays_until_its_calls_are_done(self) -> None:
         async with connecting() as at:
@@ -271,9 +295,8 @@ class TestManyCalls:
             peer.say(frames.settings(ONE))
             await at.news.until(lambda: call.connection)
 
-    async def test_no_more_calls_wait_than_may(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "MAX_HELD", 2)
-        async with connecting(acknowledges=False) as at:
+    async def test_no_more_calls_wait_than_may(self) -> None:
+        async with connecting(acknowledges=False, pace=replace(FAST, max_held=2)) as at:
             peer = await at.server.connection()
             calls = [at.call() for _ in range(3)]
             assert [call.rejected for call in calls] == ["", "", "too many calls wait for a connection"]
@@ -281,12 +304,8 @@ class TestManyCalls:
             await at.news.until(lambda: calls[1].connection)
             assert calls[2].connection is None
 
-    async def test_no_call_waits_for_ever_for_an_endpoint_without_a_connection(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(module, "CONNECT_TIMEOUT", 30.0)
-        monkeypatch.setattr(module, "HOLD_LIMIT", 0.02)
-        async with connecting(acknowledges=False) as at:
+    async def test_no_call_waits_for_ever_for_an_endpoint_without_a_connection(self) -> None:
+        async with connecting(acknowledges=False, pace=Pace(connect_timeout=30.0, hold_limit=0.02)) as at:
             await at.server.connection()
             call, gone = at.call(), at.call()
             gone.gone = True
@@ -294,9 +313,8 @@ class TestManyCalls:
             assert call.rejected == f"no connection to {at.server.endpoint} within 0.02 s"
             assert (gone.rejected, at.pool.in_flight) == ("", 0)
 
-    async def test_but_one_that_is_only_full_may_be_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "HOLD_LIMIT", 0.0)
-        async with connecting(settings=ONE) as at:
+    async def test_but_one_that_is_only_full_may_be_waited_for(self) -> None:
+        async with connecting(settings=ONE, pace=replace(FAST, hold_limit=0.0)) as at:
             await at.connected()
             at.server.refuse()
             first, waiting = at.call(), at.call()

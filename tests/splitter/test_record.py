@@ -14,7 +14,7 @@ from mesh import contract
 from mesh.consul import Consul, ConsulAddress, ConsulError, DeniedError, Entry
 from mesh.traffic import Problem
 from splitter import record as module
-from splitter.control import Seen
+from splitter.facts import Seen
 from splitter.record import Recorder, encoded, entry
 from tests.consul_agent import ConsulAgent, consul_binary
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.http2.blocks import BadBlock, Malformed, block_of
-from splitter.request import REMEMBERED, RequestReader, is_sampled
+from splitter.request import REMEMBERED, REMEMBERED_BYTES, REMEMBERED_FIELDS, RequestReader, is_sampled
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -234,3 +234,71 @@ def test_what_only_the_splitter_may_say_and_what_is_there_twice_is_kept_from_the
     assert request.traceparent is not None
     assert request.traceparent.value == parents[1][1]
     assert [field.value for field in request.strays] == [parents[0][1], b"shadow"]
+
+
+class TestWhatMustNotPass:
+    @pytest.mark.parametrize(
+        "pair",
+        [
+            (b"te", b"gzip"),
+            (b"host", b"elsewhere"),
+            (b"content-length", b"-1"),
+            (b"content-length", b"1x"),
+            (b"content-length", b""),
+            (b"connection", b"close"),
+        ],
+    )
+    def test_is_malformed_wherever_it_stands(self, pair: tuple[bytes, bytes]) -> None:
+        reader = RequestReader()
+        reader.read(call(b"/a.S/One"), None)
+        reader.read(call(b"/a.S/One", (b"x-a", b"1")), None)  # what is common is remembered
+        with pytest.raises(Malformed):
+            reader.read(call(b"/a.S/One", pair), None)
+        with pytest.raises(Malformed):
+            RequestReader().read(call(b"/a.S/One", (b"x-a", b"1"), pair), None)
+
+    @pytest.mark.parametrize("path", [b"a.S/One", b"http://a/b", b"?"])
+    def test_a_path_begins_with_a_slash(self, path: bytes) -> None:
+        with pytest.raises(Malformed):
+            RequestReader().read(call(path), None)
+
+    def test_two_lengths_that_disagree_are_none(self) -> None:
+        same, other = ((b"content-length", b"7"), (b"content-length", b"8"))
+        assert RequestReader().read(call(b"/a.S/One", same, same), None).length == 7
+        with pytest.raises(Malformed):
+            RequestReader().read(call(b"/a.S/One", same, other), None)
+
+    def test_a_host_that_is_the_authority_may_stand_there(self) -> None:
+        assert RequestReader().read(call(b"/a.S/One", (b"host", b"Recommender")), None).path == b"/a.S/One"
+
+
+class TestTheMarkOfAShadow:
+    """Nobody but a sidecar may say it, and whoever says it is not mirrored again."""
+
+    SHADOW = (b"x-verdigris-role", b"shadow")
+
+    def test_is_taken_from_a_client_without_a_certificate(self) -> None:
+        request = RequestReader().read(call(b"/a.S/One", self.SHADOW), None)
+        assert (request.shadow, [field.value for field in request.strays]) == (True, [b"shadow"])
+
+    def test_is_kept_of_one_with_a_certificate(self) -> None:
+        request = RequestReader(trusted=True).read(call(b"/a.S/One", self.SHADOW), None)
+        assert (request.shadow, request.strays) == (True, ())
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_other_roles_are_taken_from_everybody(self, trusted: bool) -> None:
+        pair = (b"x-verdigris-role", b"primary")
+        request = RequestReader(trusted=trusted).read(call(b"/a.S/One", pair), None)
+        assert (request.shadow, len(request.strays)) == (False, 1)
+
+
+def test_what_is_remembered_of_a_client_is_bounded() -> None:
+    reader = RequestReader()
+    for number in range(4 * REMEMBERED):
+        for _ in range(2):
+            reader.read(call(b"/a.S/%d" % number, (b"x-long", b"x" * 50_000)), None)
+            reader.read(call(b"/a.T/%d" % number, *[(b"x-%d" % each, b"") for each in range(200)]), None)
+            reader.read(call(b"/a.U/%d" % number, (b"x-short", b"x" * 1_500)), None)
+    held = sum(len(prefix) for prefix, _ in reader._known) + len(reader._last_block)
+    assert held <= (REMEMBERED + 1) * REMEMBERED_BYTES
+    assert len(reader._last_fields) <= REMEMBERED_FIELDS

@@ -1,24 +1,30 @@
 """A setting that breaks its rule is refused by its name, its value and the rule, before anything starts."""
 
-from dataclasses import replace
+import os
+import socket
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mesh.consul import ConsulAddress
-from splitter.settings import Address, BadSetting, Settings, consul_address
+from mesh.http2.limits import Limits
+from mesh.tls import BadTLS, ClientTLS, ServerTLS
+from splitter.settings import Address, BadSetting, Settings, consul_address, parse_limits
+from tests.certificates import Authority
 
-GOOD = Settings(
-    service="recommender",
-    listen=Address("127.0.0.1", 50_051),
-    admin=Address("127.0.0.1", 0),
-    consul=ConsulAddress("127.0.0.1", 8500),
-    default_color="blue",
-    state_dir=None,
-    trace_file=None,
-    drain=30.0,
-)
+GIVEN: dict[str, Any] = {
+    "service": "recommender",
+    "listen": Address("127.0.0.1", 50_051),
+    "admin": Address("127.0.0.1", 0),
+    "consul": ConsulAddress("127.0.0.1", 8500),
+    "default_color": "blue",
+    "state_dir": None,
+    "trace_file": None,
+    "drain": 30.0,
+}
+GOOD = Settings(**GIVEN)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +105,75 @@ def test_good_settings_pass() -> None:
         ({"drain": -1.0}, "--drain: must be from 0 to 86400 seconds (found '-1.0')"),
         ({"drain": float("nan")}, "--drain: must be from 0 to 86400 seconds (found 'nan')"),
         ({"drain": float("inf")}, "--drain: must be from 0 to 86400 seconds (found 'inf')"),
+        ({"workers": 0}, "--workers: must be from 1 to 256 (found '0')"),
+        ({"workers": 257}, "--workers: must be from 1 to 256 (found '257')"),
+        ({"watchdog": -1.0}, "--watchdog: must be from 0.01 to 3600 seconds, or 0 for off (found '-1.0')"),
+        (
+            {"watchdog": float("nan")},
+            "--watchdog: must be from 0.01 to 3600 seconds, or 0 for off (found 'nan')",
+        ),
+        (
+            {"listen": Address("0.0.0.0", 50_051)},
+            "--listen: an address that is not loopback needs --tls-cert and --tls-key, or --plaintext if the "
+            "network is trusted (found '0.0.0.0:50051')",
+        ),
+        (
+            {"tls": ServerTLS(Path("/no/cert"), Path("/no/key"))},
+            "--tls-cert: cannot be read: No such file or directory (found '/no/cert')",
+        ),
+        (
+            {"upstream_tls": ClientTLS(Path("/no/ca"))},
+            "--upstream-tls-ca: cannot be read: No such file or directory (found '/no/ca')",
+        ),
     ],
 )
 def test_bad_ones_are_refused(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(BadSetting) as refused:
+    with pytest.raises((BadSetting, BadTLS)) as refused:
         replace(GOOD, **values).checked()
     assert str(refused.value) == said
 
 
-def test_two_processes_of_one_host_are_two_sidecars() -> None:
-    assert GOOD.sidecar.rpartition("-")[2].isdigit()
+def test_beyond_this_machine_it_is_tls_or_a_plain_word(tmp_path: Path) -> None:
+    everywhere = replace(GOOD, listen=Address("0.0.0.0", 50_051))
+    assert replace(everywhere, plaintext=True).checked()
+    shown = Authority(tmp_path / "ca").issue("server", "localhost")
+    assert replace(everywhere, tls=ServerTLS(shown.cert, shown.key)).checked()
+
+
+def test_limits_have_defaults_and_may_be_given_by_name() -> None:
+    assert parse_limits(()) == Limits()
+    assert parse_limits(("max_streams=100", "write_timeout=1.5")) == Limits(
+        max_streams=100, write_timeout=1.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "rule"),
+    [
+        (("max_streams",), "must be NAME=VALUE"),
+        (("=1",), "must be NAME=VALUE"),
+        (("max_dreams=1",), "knows no 'max_dreams', only max_connections, max_streams"),
+        (("max_streams=1", "max_streams=2"), "max_streams is given twice"),
+        (("max_streams=1.5",), "must be a whole number"),
+        (("max_streams=",), "must be a whole number"),
+        (("write_timeout=soon",), "must be a number"),
+        (("write_timeout=nan",), "write_timeout: at least 1, not nan"),
+        (("max_streams=0",), "max_streams: at least 1, not 0"),
+    ],
+)
+def test_a_limit_that_cannot_be_meant_is_refused(pairs: tuple[str, ...], rule: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        parse_limits(pairs)
+    assert str(refused.value).startswith(f"--limit: {rule}") or f"must be {rule}" in str(refused.value)
+    assert f"(found {pairs[-1]!r})" in str(refused.value)
+
+
+def test_two_processes_are_two_sidecars_though_host_and_pid_are_the_same() -> None:
+    """As in two containers of one pod: a shared host name, and pid 1 in each."""
+    given = {each.name: getattr(GOOD, each.name) for each in fields(GOOD) if each.name != "sidecar"}
+    one, other = Settings(**given), Settings(**given)
+    assert one.sidecar.startswith(f"{socket.gethostname()}-{os.getpid()}-")
+    assert one.sidecar != other.sidecar
     assert replace(GOOD, sidecar="mine").sidecar == "mine"
 
 

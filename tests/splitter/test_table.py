@@ -1,11 +1,13 @@
 """What `splitter.table` promises: a document and the endpoints of the moment, in the form that calls read."""
 
 import json
+from time import perf_counter_ns
 
 import hpack
 import pytest
 
 from mesh import contract, traffic
+from splitter.ejection import FIRST
 from splitter.pool import Endpoint, Pool
 from splitter.table import NOBODY, Table, Target, build
 
@@ -24,6 +26,14 @@ class Busy(Pool):
     @property
     def in_flight(self) -> int:
         return self._in_flight
+
+    @property
+    def load(self) -> int:
+        return self._in_flight
+
+    @property
+    def connected(self) -> bool:
+        return True
 
 
 def table(
@@ -58,14 +68,46 @@ class TestTargets:
 
     async def test_the_less_loaded_of_two_endpoints_is_chosen(self) -> None:
         busy, idle = Busy("blue", 5), Busy("blue", 2)
-        chosen = [Target("blue", (busy, idle)).choose() for _ in range(200)]
-        assert chosen.count(idle) > 120  # all but those where chance drew the busy one twice: 3 in 4
+        assert {Target("blue", (busy, idle)).choose() for _ in range(100)} == {idle}
 
-    async def test_another_endpoint_is_chosen_while_there_is_another(self) -> None:
+    async def test_of_three_the_most_loaded_is_never_chosen_and_both_others_are(self) -> None:
+        """Two different ones are drawn."""
+        pools = [Busy("blue", load) for load in (1, 2, 3)]
+        assert {Target("blue", pools).choose() for _ in range(200)} == set(pools[:2])
+
+    async def test_those_that_are_equally_loaded_are_chosen_equally_often(self) -> None:
+        pools = [Busy("blue", 0) for _ in range(3)]
+        chosen = [Target("blue", pools).choose() for _ in range(3_000)]
+        assert all(800 < chosen.count(pool) < 1_200 for pool in pools)
+
+    async def test_one_that_calls_would_have_to_wait_for_is_chosen_last(self) -> None:
+        unconnected, busy = pool("blue"), Busy("blue", 1_000)
+        assert {Target("blue", (unconnected, busy)).choose() for _ in range(50)} == {busy}
+
+    async def test_another_endpoint_is_another(self) -> None:
         failed, other = Busy("blue", 0), Busy("blue", 1_000)
         both = Target("blue", (failed, other))
-        assert {both.choose(avoid=failed) for _ in range(50)} == {other}
-        assert Target("blue", (failed,)).choose(avoid=failed) is failed
+        assert {both.other(failed) for _ in range(50)} == {other}
+        assert Target("blue", (failed,)).other(failed) is None
+
+    async def test_one_that_is_ejected_is_left_out_but_for_one_call_that_probes_it(self) -> None:
+        bad, good = Busy("blue", 0), Busy("blue", 9)
+        bad.ejection.eject(now=perf_counter_ns())
+        target = Target("blue", (bad, good))
+        assert {target.choose() for _ in range(50)} == {good}
+        early = Busy("blue", 0)
+        early.ejection.eject(now=perf_counter_ns() - 2 * FIRST)
+        target = Target("blue", (early, good))
+        assert target.other(good) is None, "a call that has failed once is no probe"
+        chosen = [target.choose() for _ in range(50)]
+        assert (chosen[0], set(chosen[1:])) == (early, {good})
+
+    async def test_if_all_are_ejected_all_are_used(self) -> None:
+        pools = [Busy("blue", 0), Busy("blue", 0)]
+        for each in pools:
+            each.ejection.eject(now=perf_counter_ns())
+        target = Target("blue", pools)
+        assert {target.choose() for _ in range(100)} == set(pools)
 
     async def test_nobody_has_no_endpoint(self) -> None:
         assert NOBODY.choose() is None

@@ -140,6 +140,25 @@ class TestTheTraceOfACall:
         assert told(request) == (server.trace_id, leg.span_id, "01")
         assert len(set(server.trace_id)) > 4, "a random id"
 
+    @pytest.mark.parametrize("parent", [(), ((b"traceparent", b"garbage"),)], ids=["none", "invalid"])
+    async def test_that_begins_here_has_no_state_of_another(
+        self, receiver: OtlpReceiver, parent: tuple[tuple[bytes, bytes], ...]
+    ) -> None:
+        """W3C Trace Context, 3.3 and 4.3: without a valid `traceparent`, `tracestate` belongs to nothing."""
+        document = {"split": {"blue": 100, "green": 0}, "mirror": [{"color": "green", "percent": 100}]}
+        state = ((b"tracestate", b"a=1"), (b"tracestate", b"b=2"))
+        async with tracing(receiver, document) as traced:
+            for _ in range(2):  # the second is read by what is remembered of the first
+                call = traced.at.client.call(SAFE, *parent, *state, (b"x-last", b"1"))
+                request, shadow = await traced.at.blue.request(), await traced.at.green.request()
+                for each in (request, shadow):
+                    assert b"tracestate" not in each.fields
+                    assert each.fields[b"x-last"] == b"1"
+                    assert told(each)[2] == "01"
+                    each.answer()
+                await call.end()
+                traced.at.rig.observer.tracer.waiting.clear()
+
     @pytest.mark.parametrize("value", [b"garbage", b"", b"00-" + b"0" * 32 + b"-" + SPAN + b"-01"])
     async def test_with_an_invalid_parent_begins_anew_and_the_endpoint_is_told_once(
         self, receiver: OtlpReceiver, value: bytes
@@ -185,6 +204,7 @@ class TestTheTraceOfACall:
             contract.ATTR_COLOR: "green",
             contract.ATTR_ROLE: "shadow",
             contract.ATTR_REVISION: 1,
+            contract.ATTR_OUTCOME: "completed",
             contract.ATTR_SERVER_ADDRESS: "127.0.0.1",
             contract.ATTR_SERVER_PORT: traced.at.green.port,
             "error.type": "INTERNAL",

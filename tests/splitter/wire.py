@@ -65,6 +65,12 @@ class Exchange:
         return f"<{self.id}: {self.blocks} {self.data[:40]!r} ended={self.ended} reset={self.reset}>"
 
     @property
+    def window(self) -> int:
+        """Bytes that may be said on it in all, so far."""
+        initial = self.peer.their_settings.get(frames.INITIAL_WINDOW_SIZE, frames.DEFAULT_WINDOW)
+        return initial + self.granted
+
+    @property
     def over(self) -> bool:
         return self.ended or self.reset is not None
 

@@ -19,7 +19,7 @@ class Babbler:
 
     def words(self) -> bytes:
         """Three hundred frames, at times with a few bytes damaged."""
-        found = [self._frame() for _ in range(FRAMES)]
+        found = [self.frame() for _ in range(FRAMES)]
         for _ in range(self.chance.choice((0, 0, 0, 1, 3))):
             at = self.chance.randrange(len(found))
             damaged = bytearray(found[at])
@@ -33,7 +33,8 @@ class Babbler:
         known = (self.highest + 1) // 2
         return 2 * self.chance.randrange(max(0, known - 8), known) + 1
 
-    def _frame(self) -> bytes:
+    def frame(self) -> bytes:
+        """One."""
         chance = self.chance
         if self.opens and (self.highest < 1 or chance.random() < 0.1):
             self.highest += 2

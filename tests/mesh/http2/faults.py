@@ -59,8 +59,6 @@ ON_ANY: dict[str, tuple[bytes, Expected]] = {
     "HEADERS on stream 0": (f.headers(0, RESPONSE, 0), goaway(f.PROTOCOL_ERROR)),
     "half HEADERS on stream 0": (f.frame(f.HEADERS, 0, 0, RESPONSE), goaway(f.PROTOCOL_ERROR)),
     "HEADERS on an even stream": (f.headers(2, REQUEST, 0), goaway(f.PROTOCOL_ERROR)),
-    "late trailers on a closed stream": (f.headers(CLOSED, TRAILERS, 1), None),
-    "late trailers on a stream it has reset": (f.headers(RESET_BY_PEER, TRAILERS, 1), None),
     "late trailers on a stream we have reset": (f.headers(RESET_BY_US, TRAILERS, 1), None),
     "HEADERS too short for its padding": (
         f.frame(f.HEADERS, 12, OPEN, b"\x09" + RESPONSE),
@@ -156,6 +154,9 @@ ON_ANY: dict[str, tuple[bytes, Expected]] = {
 }
 
 FROM_CLIENT: dict[str, tuple[bytes, Expected]] = ON_ANY | {
+    "trailers on a closed stream": (f.headers(CLOSED, TRAILERS, 1), goaway(f.STREAM_CLOSED)),
+    "trailers on a stream it has reset": (f.headers(RESET_BY_PEER, TRAILERS, 1), goaway(f.STREAM_CLOSED)),
+    "a call on a closed stream": (f.headers(CLOSED, REQUEST, 1), goaway(f.PROTOCOL_ERROR)),
     "DATA after END_STREAM": (data(HALF_CLOSED), reset(HALF_CLOSED, f.STREAM_CLOSED)),
     "HEADERS after END_STREAM": (f.headers(HALF_CLOSED, TRAILERS, 1), reset(HALF_CLOSED, f.STREAM_CLOSED)),
     "a second header block that ends nothing": (
@@ -176,6 +177,8 @@ FROM_CLIENT: dict[str, tuple[bytes, Expected]] = ON_ANY | {
 }
 
 FROM_UPSTREAM: dict[str, tuple[bytes, Expected]] = ON_ANY | {
+    "trailers on a closed stream": (f.headers(CLOSED, TRAILERS, 1), None),
+    "trailers on a stream it has reset": (f.headers(RESET_BY_PEER, TRAILERS, 1), None),
     "DATA before the response": (data(OPEN), reset(OPEN, f.PROTOCOL_ERROR)),
     "DATA before the response, that ends it": (data(OPEN, b"", 1), reset(OPEN, f.PROTOCOL_ERROR)),
     "HEADERS on a stream that we never opened": (f.headers(IDLE, RESPONSE, 0), goaway(f.PROTOCOL_ERROR)),

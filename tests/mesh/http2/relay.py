@@ -6,6 +6,7 @@ from typing import Any
 from mesh.http2 import frames
 from mesh.http2.blocks import block_of, fields
 from mesh.http2.client import ClientConnection
+from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
 from mesh.http2.server import ServerConnection
 from mesh.http2.stream import Stream
@@ -19,15 +20,24 @@ TRAILERS = block_of((b"grpc-status", b"0"))
 class Upstream(ClientConnection):
     """The relay's side of a connection to an upstream; it remembers what it was told."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.told: list[str] = []
+        self.faults: list[str] = []
+        self.stream_faults: list[str] = []
 
     def on_ready(self) -> None:
         self.told.append("ready")
 
     def on_settings(self) -> None:
         self.told.append("settings")
+
+    def on_fault(self, fault: ConnectionFault) -> None:
+        super().on_fault(fault)
+        self.faults.append(fault.reason)
+
+    def on_stream_fault(self, reason: str) -> None:
+        self.stream_faults.append(reason)
 
     def on_closed(self) -> None:
         self.told.append("closed")
@@ -36,10 +46,18 @@ class Upstream(ClientConnection):
 class Front(ServerConnection):
     """The relay's side of a connection to a client: each call goes to the upstream that `choose` names."""
 
-    def __init__(self, choose: Callable[[bytes], Upstream]) -> None:
-        super().__init__()
+    def __init__(self, choose: Callable[[bytes], Upstream], **options: Any) -> None:
+        super().__init__(**options)
         self.choose = choose
         self.closed = False
+        self.faults: list[str] = []
+        self.stream_faults: list[str] = []
+
+    def on_fault(self, fault: ConnectionFault) -> None:
+        self.faults.append(fault.reason)
+
+    def on_stream_fault(self, reason: str) -> None:
+        self.stream_faults.append(reason)
 
     def on_call(self, stream_id: int, block: bytes, end: int) -> None:
         found = fields(block)
@@ -85,7 +103,8 @@ def unsettled(*connections: Inlet) -> dict[str, int]:
 class Linked:
     """One client and one upstream around a relay, both stateless already; what they say, the test says.
 
-    Their connections' windows are wide, unless `narrow`: then the default.
+    Their connections' windows are wide, unless `narrow`: then the default. `front` and `back` are the constructors'
+    options.
     """
 
     def __init__(
@@ -96,9 +115,13 @@ class Linked:
         client_capacity: int | None = None,
         upstream_capacity: int | None = None,
         narrow: bool = False,
+        front: Mapping[str, Any] | None = None,
+        back: Mapping[str, Any] | None = None,
+        back_kind: type[Upstream] = Upstream,
     ) -> None:
         self._wide = b"" if narrow else frames.window_update(0, 1 << 30)
-        self.back = Upstream()
+        self._front_options = front or {}
+        self.back = back_kind(**(back or {}))
         self.upstream = Wire(self.back, capacity=upstream_capacity)
         self.upstream.say(frames.settings(upstream_settings or {}) + frames.SETTINGS_ACK + self._wide)
         self.front, self.client = self.another(client_settings, capacity=client_capacity)
@@ -107,7 +130,7 @@ class Linked:
         self, settings: Mapping[int, int] | None = None, *, capacity: int | None = None
     ) -> tuple[Front, Wire]:
         """One more client of the same upstream."""
-        front = Front(lambda call: self.back)
+        front = Front(lambda call: self.back, **self._front_options)
         wire = Wire(front, capacity=capacity)
         wire.say(frames.PREFACE + frames.settings(settings or {}) + frames.SETTINGS_ACK + self._wide)
         return front, wire

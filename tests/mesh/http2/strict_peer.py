@@ -50,6 +50,8 @@ class StrictPeer:
         self.recv_window = 65_535
         self.used = 0
         self.initial_window = 65_535
+        self.their_initial_window = 65_535
+        """What the other side's SETTINGS let us send on a new stream."""
         self.goaway: tuple[int, int] | None = None
         self.unacknowledged: deque[int] = deque()
         self._rest = b""
@@ -173,7 +175,17 @@ class StrictPeer:
                 side.recv_window += change
                 side.widest = max(side.widest, side.recv_window)
             return
-        assert b"\0\1\0\0\0\0" in each.payload
+        values = {
+            int.from_bytes(each.payload[at : at + 2], "big"): int.from_bytes(
+                each.payload[at + 2 : at + 6], "big"
+            )
+            for at in range(0, len(each.payload), 6)
+        }
+        assert values[1] == 0
+        change = values.get(4, 65_535) - self.their_initial_window
+        self.their_initial_window += change
+        for side in self.sides.values():
+            side.send_window += change
         self.say(SETTINGS, 1, 0)
         self._encoder.header_table_size = 0
 
@@ -250,7 +262,9 @@ class StrictClient(StrictPeer):
     preface = PREFACE
 
     def open(self, call: int, *, end: bool, split: int = 0) -> Side:
-        side = Side(len(self.sides) * 2 + 1, send_window=65_535, recv_window=self.initial_window)
+        side = Side(
+            len(self.sides) * 2 + 1, send_window=self.their_initial_window, recv_window=self.initial_window
+        )
         side.call = call
         self.sides[side.id] = side
         pairs = [(":method", "POST"), (":scheme", "http"), (":path", "/a.B/C"), ("x-call", str(call))]
@@ -269,6 +283,6 @@ class StrictUpstream(StrictPeer):
             assert each.stream_id & 1
             assert each.stream_id > max(self.sides, default=0), "stream ids went backwards"
             self.sides[each.stream_id] = Side(
-                each.stream_id, send_window=65_535, recv_window=self.initial_window
+                each.stream_id, send_window=self.their_initial_window, recv_window=self.initial_window
             )
         return self._open(each)

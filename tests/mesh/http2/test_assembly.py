@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.http2 import frames as f
-from mesh.http2 import limits
 from mesh.http2.assembly import Assembly
 from mesh.http2.blocks import block_of
 from mesh.http2.frames import ConnectionFault
+from mesh.http2.limits import DEFAULT
 
 BLOCK = block_of((b":path", b"/a.B/C"), (b"x-user-id", b"17"), (b"grpc-timeout", b"1S"))
 
 
 def stateless() -> Assembly:
-    assembly = Assembly()
+    assembly = Assembly(DEFAULT)
     assembly.acknowledged()
     return assembly
 
@@ -56,7 +56,7 @@ def test_a_block_that_never_ends_is_stopped(piece: bytes) -> None:
     assembly.begin(1, 0, piece)
 
     def for_ever() -> None:
-        for _ in range(limits.MAX_BLOCK + 2):
+        for _ in range(DEFAULT.max_block + 2):
             assembly.go_on(0, piece)
 
     with pytest.raises(ConnectionFault) as caught:
@@ -65,7 +65,7 @@ def test_a_block_that_never_ends_is_stopped(piece: bytes) -> None:
 
 
 def test_blocks_use_a_table_before_the_acknowledgement_and_none_after() -> None:
-    assembly, encoder = Assembly(), hpack.Encoder()
+    assembly, encoder = Assembly(DEFAULT), hpack.Encoder()
     pairs = [(b"x-user-id", b"17"), (b"x-user-id", b"17")]
     first, second = encoder.encode(pairs), encoder.encode(pairs)
     assert assembly.begin(1, f.END_HEADERS, first) == (block_of(*pairs), 0)
@@ -83,9 +83,18 @@ def test_blocks_use_a_table_before_the_acknowledgement_and_none_after() -> None:
 def test_a_block_that_cannot_be_decoded_is_a_fault_of_the_connection(
     block: bytes, acknowledged: bool
 ) -> None:
-    assembly = stateless() if acknowledged else Assembly()
+    assembly = stateless() if acknowledged else Assembly(DEFAULT)
     if acknowledged and block[0] & 0xE0 != 0x20:
         return  # it is passed on unread
     with pytest.raises(ConnectionFault) as caught:
         assembly.begin(1, f.END_HEADERS, block)
     assert caught.value.code == f.COMPRESSION_ERROR
+
+
+@pytest.mark.parametrize("fields", [257, 3_000])
+def test_too_many_fields_before_the_acknowledgement_are_a_fault_of_the_connection(fields: int) -> None:
+    """There each costs ten times as much, and whoever acknowledges our SETTINGS is treated better."""
+    assembly = Assembly(DEFAULT)
+    with pytest.raises(ConnectionFault) as caught:
+        assembly.begin(1, f.END_HEADERS, b"\x90" * fields)
+    assert (caught.value.code, caught.value.reason) == (f.ENHANCE_YOUR_CALM, "header_block")

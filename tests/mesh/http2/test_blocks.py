@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mesh.http2 import blocks
-from mesh.http2.blocks import BadBlock, Malformed
+from mesh.http2.blocks import BadBlock, Malformed, TooLarge, block_of
+from mesh.http2.limits import Limits
 from tests.mesh.http2.hpack_judge import Encoder, Pair, judge, pairs, representations, said, string
 
 # Reading
@@ -218,3 +219,63 @@ def test_our_first_word_empties_every_table() -> None:
     decoder.decode(blocks.TABLE_SIZE_ZERO + b"\x40\x01a\x01b", raw=True)
     assert decoder.header_table_size == 0
     assert not decoder.header_table.dynamic_entries
+
+
+# Limits
+
+
+def test_a_block_may_have_as_many_fields_as_the_limit_and_no_more() -> None:
+    limits = Limits(max_fields=10)
+    block = b"\x90" * 10
+    assert len(blocks.fields(block, 0, limits)) == 10
+    with pytest.raises(TooLarge, match="more than 10 fields"):
+        blocks.fields(block + b"\x90", 0, limits)
+
+
+def test_of_a_block_with_too_many_fields_no_more_is_read_than_the_limit() -> None:
+    """65 004 fields of one byte cost 30 to 60 ms."""
+    with pytest.raises(TooLarge):
+        blocks.fields(b"\x90" * 256 + b"\xbe")  # the last is no field at all
+    with pytest.raises(BadBlock):
+        blocks.fields(b"\x90" * 255 + b"\xbe")
+
+
+def test_a_list_of_large_fields_counts_as_the_peer_was_told() -> None:
+    """Name, value and 32 bytes for each field (RFC 9113, 6.5.2)."""
+    limits = Limits(max_block=20_000)
+    fits = block_of((b"x", b"v" * (20_000 - 2 * 33)), (b"x", b""))
+    assert len(blocks.fields(fits, 0, limits)) == 2
+    with pytest.raises(TooLarge, match="a header list of 20001 bytes"):
+        blocks.fields(block_of((b"x", b"v" * (20_000 - 2 * 33 + 1)), (b"x", b"")), 0, limits)
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"x", b"cookie", b"x-long-name"]), st.binary(max_size=64).filter(
+       lambda v: not set(v) & {0, 10, 13})), max_size=256), st.booleans())  # fmt: skip
+def test_what_is_not_added_up_cannot_be_too_large(pairs: list[tuple[bytes, bytes]], huffman: bool) -> None:
+    encoder = hpack.Encoder()
+    encoder.header_table_size = 0
+    block = encoder.encode(pairs, huffman=huffman)
+    if len(block) <= 16_384:
+        assert sum(len(name) + len(value) + 32 for name, value in pairs) <= 65_536
+
+
+@pytest.mark.parametrize(
+    ("block", "opens"),
+    [
+        (b"", False),
+        (b"\x83", True),  # :method POST
+        (b"\x8e", True),  # :status 500
+        (b"\x8f", False),  # accept-charset
+        (b"\x44\x01/", True),  # :path, with indexing
+        (b"\x04\x01/", True),
+        (b"\x14\x01/", True),  # never indexed
+        (b"\x0f\x00\x00", False),
+        (block_of((b":path", b"/")), True),
+        (block_of((b"grpc-status", b"0")), False),
+        (b"\x00\x84\xb9\x58\xd3\x3f\x01/", True),  # :path, in Huffman code
+        (b"\x00\x85\xf2\xb2\x4a\x84\xff\x01/", False),  # x-..., in Huffman code
+        (b"\x00", False),
+    ],
+)
+def test_a_request_is_told_from_trailers_by_its_first_field(block: bytes, opens: bool) -> None:
+    assert blocks.opens_request(block) == opens

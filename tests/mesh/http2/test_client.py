@@ -5,7 +5,7 @@ import pytest
 from mesh.http2 import frames as f
 from mesh.http2.stream import Stream
 from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, Upstream, linked
-from tests.mesh.http2.wire import Wire, heard, turn
+from tests.mesh.http2.wire import Wire, heard, turn, whole
 
 
 async def greeted() -> tuple[Upstream, Wire]:
@@ -162,3 +162,36 @@ async def test_what_was_under_way_when_we_reset_a_stream_is_ignored_and_credited
     assert await link.at_client(late) == []
     assert await heard(link.upstream) == []
     assert link.back.recv_window + link.back._credit == link.back.window
+
+
+async def test_a_goaway_that_takes_back_what_another_left_out_is_a_fault() -> None:
+    """What was left out may run elsewhere by now (RFC 9113, 6.8)."""
+    connection, wire = await greeted()
+    wire.say(f.settings({}) + f.SETTINGS_ACK)
+    stream = connection.open(Watched)
+    connection.open(Watched)
+    wire.say(f.goaway(1, f.NO_ERROR) + f.goaway(1, f.NO_ERROR))
+    assert connection.faults == []
+    wire.say(f.goaway(3, f.NO_ERROR))
+    assert connection.faults == ["protocol"]
+    assert stream.lost
+
+
+async def test_it_says_who_it_is_to_whoever_knows_the_setting() -> None:
+    said = []
+    for token in (0, 0x1234_5678):
+        wire = Wire(Upstream(token=token))
+        await turn()
+        settings = whole(wire.take().removeprefix(f.PREFACE))[0]
+        pairs = [f.read_setting(settings.payload, at) for at in range(0, len(settings.payload), 6)]
+        said.append(dict(pairs).get(f.TOKEN))
+    assert said == [None, 0x1234_5678]
+
+
+async def test_it_does_not_care_who_the_upstream_is() -> None:
+    """An upstream that knows our token has been told it by us: the server role looks at that."""
+    connection = Upstream(token=7)
+    wire = Wire(connection)
+    wire.say(f.settings({f.TOKEN: 7}) + f.SETTINGS_ACK)
+    assert connection.has_room
+    assert not wire.closing

@@ -1,13 +1,15 @@
 """A connection credits what it passed on, serves its streams in turn, and ends for all of them at once."""
 
+from typing import Any
+
 import pytest
 
 from mesh.http2 import frames as f
-from mesh.http2 import limits
 from mesh.http2.client import ClientConnection
+from mesh.http2.limits import CONNECTION_WINDOW, CREDIT_STEP
 from mesh.http2.server import ServerConnection
 from mesh.http2.stream import Stream
-from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, linked, unsettled
+from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, Upstream, linked, unsettled
 from tests.mesh.http2.wire import Wire, heard, turn, whole
 
 FULL = f.frame(f.DATA, 0, 1, bytes(f.FRAME_LIMIT))
@@ -26,7 +28,7 @@ async def test_the_greeting_says_what_we_promise(
     settings, window = whole(greeting.removeprefix(f.PREFACE))
     values = dict(f.read_setting(settings.payload, at) for at in range(0, len(settings.payload), 6))
     assert values[f.HEADER_TABLE_SIZE] == 0
-    assert f.INITIAL_WINDOW_SIZE not in values
+    assert values[f.INITIAL_WINDOW_SIZE] == 262_144
     assert f.MAX_FRAME_SIZE not in values
     assert values.get(f.ENABLE_PUSH) == (0 if kind is ClientConnection else None)
     assert (window.kind, window.stream_id, window.number + 65_535) == (
@@ -40,13 +42,13 @@ async def test_what_was_passed_on_is_credited_in_large_steps() -> None:
     link = await linked(upstream_settings={f.INITIAL_WINDOW_SIZE: f.MAX_WINDOW})
     await link.open(1)
     passed, credited = 0, []
-    for _ in range(3 * limits.CREDIT_STEP // f.FRAME_LIMIT):
+    for _ in range(3 * CREDIT_STEP // f.FRAME_LIMIT):
         link.client.say(FULL)
         passed += f.FRAME_LIMIT
         found = await heard(link.client)
         credited += [each.number for each in found if each.kind == f.WINDOW_UPDATE and not each.stream_id]
-    assert credited == 3 * [limits.CREDIT_STEP]
-    assert link.front.recv_window == limits.CONNECTION_WINDOW
+    assert credited == 3 * [CREDIT_STEP]
+    assert link.front.recv_window == CONNECTION_WINDOW
 
 
 async def test_what_waits_is_not_credited_until_it_is_passed_on_or_dropped() -> None:
@@ -128,10 +130,21 @@ async def test_the_goaway_of_a_fault_names_the_last_stream_and_the_reason() -> N
     assert b"stream" in found.payload[8:]
 
 
+class Telling(Upstream):
+    """Keeps how many streams are left when one leaves."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.heard_of: list[int] = []
+
+    def on_forgotten(self) -> None:
+        self.heard_of.append(len(self.streams))
+
+
 async def test_whoever_is_alert_hears_of_each_stream_that_leaves() -> None:
-    link = await linked()
-    heard_of: list[int] = []
-    link.back.on_forgotten = lambda: heard_of.append(len(link.back.streams))  # type: ignore[method-assign]
+    link = await linked(back_kind=Telling)
+    assert isinstance(link.back, Telling)
+    heard_of = link.back.heard_of
     await link.open(1, 3)
     await link.at_upstream(f.rst_stream(1, f.CANCEL))
     assert heard_of == []

@@ -69,4 +69,4 @@ def test_a_header_block_of_any_size_is_headers_and_continuations(size: int, flag
 
 def test_a_fault_carries_its_code_and_says_why() -> None:
     fault = f.ConnectionFault(f.PROTOCOL_ERROR, "because")
-    assert (fault.code, fault.reason, str(fault)) == (1, "because", "because")
+    assert (fault.code, fault.text, str(fault), fault.reason) == (1, "because", "because", "protocol")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from mesh.http2 import frames as f
-from mesh.http2 import limits
-from mesh.http2.blocks import literal
+from mesh.http2.blocks import fields, literal
+from mesh.http2.limits import DEFAULT
 from mesh.http2.stream import Stream
 from tests.mesh.http2.faults import (
     BYSTANDER,
@@ -28,7 +28,7 @@ from tests.mesh.http2.faults import (
     goaway,
     reset,
 )
-from tests.mesh.http2.relay import REQUEST, RESPONSE, Linked, linked
+from tests.mesh.http2.relay import REQUEST, RESPONSE, Linked, linked, unsettled
 from tests.mesh.http2.wire import Wire, heard, told, turn, whole
 
 
@@ -134,7 +134,7 @@ async def test_an_upstream_that_says(name: str) -> None:
 async def test_a_client_that_overruns_a_stream_window_loses_that_stream() -> None:
     link = await linked(upstream_settings={f.INITIAL_WINDOW_SIZE: 0})
     await link.open(1, 3)
-    await link.at_upstream(3 * data(1, bytes(16_384)) + data(1, bytes(16_383)))
+    await link.at_upstream(16 * data(1, bytes(16_384)))
     assert await said(link.client, data(1)) == reset(1, f.FLOW_CONTROL_ERROR)
     assert [(each.kind, each.stream_id) for each in await heard(link.upstream)] == [(f.RST_STREAM, 1)]
     await link.at_client(f.window_update(3, 100))
@@ -246,8 +246,49 @@ async def test_garbage_of_any_length_ends_one_connection() -> None:
 async def test_a_header_block_may_fill_the_limit() -> None:
     link = await linked()
     await link.open(1)
-    block = REQUEST + literal(b"x-large", b"v" * (limits.MAX_BLOCK - len(REQUEST) - 13))
-    assert len(block) == limits.MAX_BLOCK
-    found = await link.at_upstream(f.headers(3, block, 1))
+    used = sum(len(field.name) + len(field.value) + 32 for field in fields(REQUEST)) + len(b"x-large") + 32
+    block = REQUEST + literal(b"x-large", b"v" * (DEFAULT.max_block - used))
+    too_much = f.headers(5, REQUEST + literal(b"x-large", b"v" * (DEFAULT.max_block - used + 1)), 1)
+    assert await said(link.client, too_much) == reset(5, f.ENHANCE_YOUR_CALM)
+    found = await link.at_upstream(f.headers(7, block, 1))
     assert [each.kind for each in found] == [f.HEADERS] + 3 * [f.CONTINUATION]
     assert b"".join(each.payload for each in found) == block
+
+
+# Frames that say nothing
+
+
+@pytest.mark.parametrize("words", [data(1, b""), data(1, b"\x02\0\0", f.PADDED)], ids=["empty", "padding"])
+async def test_data_that_says_nothing_is_not_passed_on(words: bytes) -> None:
+    """A flood of such frames is the end of some servers."""
+    link = await linked()
+    await link.open(1)
+    await link.at_client(f.headers(1, RESPONSE, 0))
+    assert await link.at_upstream(words * 100) == []
+    assert await link.at_client(words * 100) == []
+    assert not any(unsettled(link.front, link.back).values())
+    assert await link.at_upstream(data(1, b"", f.END_STREAM))
+
+
+async def test_padding_alone_uses_up_no_window_for_ever() -> None:
+    link = await linked()
+    await link.open(1)
+    sent = 0
+    for _ in range(2_000):
+        if link.front.streams[1].recv_window < 256:
+            break
+        link.client.say(data(1, b"\xff" + bytes(255), f.PADDED))
+        sent += 256
+    granted = sum(each.number for each in await heard(link.client) if each.stream_id == 1)
+    assert sent == 2_000 * 256
+    assert link.front.streams[1].recv_window == 262_144 - sent + granted
+
+
+async def test_a_call_with_too_many_fields_is_refused_and_the_others_go_on() -> None:
+    link = await linked()
+    await link.open(1)
+    many = REQUEST + b"\x90" * 254
+    assert await said(link.client, f.headers(3, many, 1)) == reset(3, f.ENHANCE_YOUR_CALM)
+    assert link.front.stream_faults == ["header_list"]
+    assert [each.kind for each in await link.at_upstream(f.headers(5, many[:-1], 1))] == [f.HEADERS]
+    assert await link.completes(1)

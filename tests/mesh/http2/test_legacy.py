@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.http2 import blocks
-from mesh.http2.blocks import BadBlock, Legacy
+from mesh.http2.blocks import BadBlock, Legacy, TooLarge
+from mesh.http2.limits import Limits
 from tests.mesh.http2.hpack_judge import Encoder, Pair, judge, pairs, representations, said, string
 
 
@@ -15,7 +16,7 @@ from tests.mesh.http2.hpack_judge import Encoder, Pair, judge, pairs, representa
 def test_blocks_with_a_dynamic_table_become_stateless_and_keep_everything(
     sequence: list[list[tuple[Pair, bool]]], huffman: bool, table: int
 ) -> None:
-    encoder, legacy, judged = Encoder(4_096), Legacy(max_list_size=1 << 20), hpack.Decoder()
+    encoder, legacy, judged = Encoder(4_096), Legacy(Limits(max_block=1 << 20)), hpack.Decoder()
     for number, fields in enumerate(sequence):
         if number == len(sequence) // 2:
             encoder.encoder.header_table_size = table
@@ -30,7 +31,7 @@ def test_blocks_with_a_dynamic_table_become_stateless_and_keep_everything(
 @settings(max_examples=300)
 @given(st.lists(st.one_of(st.binary(max_size=40), representations()), max_size=5))
 def test_any_bytes_before_the_acknowledgement_are_decoded_or_refused(sequence: list[bytes]) -> None:
-    legacy, judged = Legacy(max_list_size=1 << 16), hpack.Decoder()
+    legacy, judged = Legacy(), hpack.Decoder()
     for block in sequence:
         try:
             found = legacy.stateless(block)
@@ -41,8 +42,8 @@ def test_any_bytes_before_the_acknowledgement_are_decoded_or_refused(sequence: l
 
 def test_a_bomb_is_refused() -> None:
     """One large field in the table, and a block of a thousand references to it."""
-    legacy = Legacy(max_list_size=65_536)
+    legacy = Legacy()
     bomb = legacy.stateless(b"\x40\x01a" + string(b"v" * 3_000, False))
     assert len(bomb) > 3_000
-    with pytest.raises(BadBlock, match="larger than 65536"):
+    with pytest.raises(TooLarge, match="65536"):
         legacy.stateless(b"\xbe" * 1_000)

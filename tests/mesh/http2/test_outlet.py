@@ -6,10 +6,26 @@ import hpack
 import pytest
 
 from mesh.http2 import frames as f
-from mesh.http2 import limits
+from mesh.http2.limits import DEFAULT, LINGER_BYTES
 from mesh.http2.outlet import Outlet
 from tests.mesh.http2.relay import REQUEST
 from tests.mesh.http2.wire import Wire, turn, whole
+
+MAX_UNREAD = DEFAULT.max_unread
+
+
+class PlainOutlet(Outlet):
+    """With the limits of a client's connection."""
+
+    def __init__(self) -> None:
+        super().__init__(high_water=DEFAULT.write_high_water, max_unread=MAX_UNREAD)
+
+
+class HastyOutlet(PlainOutlet):
+    """It waits for nobody."""
+
+    close_timeout = 0.01
+    linger_timeout = 0.01
 
 
 class CountingWire(Wire):
@@ -23,7 +39,7 @@ class CountingWire(Wire):
 
 
 async def test_the_frames_of_one_turn_are_one_write_in_order() -> None:
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = CountingWire(outlet)
     for number in range(5):
         outlet.send(f.rst_stream(number, number))
@@ -37,7 +53,7 @@ async def test_the_frames_of_one_turn_are_one_write_in_order() -> None:
 
 
 async def test_the_first_block_on_a_connection_empties_the_table_and_the_others_are_as_given() -> None:
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = Wire(outlet)
     outlet.send_block(1, REQUEST, 0)
     outlet.send_block(3, REQUEST, 1)
@@ -51,7 +67,7 @@ async def test_the_first_block_on_a_connection_empties_the_table_and_the_others_
 
 @pytest.mark.parametrize("size", [16_383, 16_384, 40_000])
 async def test_a_block_longer_than_a_frame_is_split(size: int) -> None:
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = Wire(outlet)
     outlet.send_block(1, bytes(size), 1)
     await turn()
@@ -61,7 +77,7 @@ async def test_a_block_longer_than_a_frame_is_split(size: int) -> None:
 
 
 async def test_closing_sends_what_is_written_first() -> None:
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = Wire(outlet)
     outlet.send(b"last words")
     outlet.close()
@@ -75,12 +91,11 @@ async def test_closing_sends_what_is_written_first() -> None:
 
 
 async def test_closing_before_there_is_a_connection_is_nothing() -> None:
-    Outlet().close()
+    PlainOutlet().close()
 
 
-async def test_a_peer_that_does_not_take_the_last_words_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "CLOSE_TIMEOUT", 0.01)
-    outlet = Outlet()
+async def test_a_peer_that_does_not_take_the_last_words_is_cut_off() -> None:
+    outlet = HastyOutlet()
     wire = Wire(outlet, capacity=1)
     outlet.send(b"last words")
     outlet.close()
@@ -90,9 +105,8 @@ async def test_a_peer_that_does_not_take_the_last_words_is_cut_off(monkeypatch: 
     assert wire.aborted
 
 
-async def test_a_peer_that_takes_the_last_words_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "CLOSE_TIMEOUT", 0.01)
-    outlet = Outlet()
+async def test_a_peer_that_takes_the_last_words_is_not_cut_off() -> None:
+    outlet = HastyOutlet()
     wire = Wire(outlet)
     outlet.close()
     await asyncio.sleep(0.03)
@@ -102,7 +116,7 @@ async def test_a_peer_that_takes_the_last_words_is_not_cut_off(monkeypatch: pyte
 
 async def test_a_closed_connection_is_never_writable_again() -> None:
     """A transport that is closing still says when its buffer has drained."""
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = Wire(outlet, capacity=5)
     outlet.send(b"last words")
     await turn()
@@ -115,12 +129,12 @@ async def test_a_closed_connection_is_never_writable_again() -> None:
 
 
 async def test_a_peer_that_reads_nothing_is_cut_off_when_it_has_made_us_write_too_much() -> None:
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = Wire(outlet, capacity=1_000)
-    outlet.send(bytes(limits.MAX_UNREAD * 2))  # written while the socket was willing: the windows bound it
+    outlet.send(bytes(MAX_UNREAD * 2))  # written while the socket was willing: the windows bound it
     await turn()
     assert not outlet.writable
-    for _ in range(limits.MAX_UNREAD // 65_536):
+    for _ in range(MAX_UNREAD // 65_536):
         outlet.send(bytes(65_536))
         await turn()
     assert not wire.aborted
@@ -132,9 +146,9 @@ async def test_a_peer_that_reads_nothing_is_cut_off_when_it_has_made_us_write_to
 
 
 async def test_a_peer_that_reads_now_and_then_is_not_cut_off() -> None:
-    outlet = Outlet()
+    outlet = PlainOutlet()
     wire = Wire(outlet, capacity=1_000)
-    for _ in range(4 * limits.MAX_UNREAD // 1_000_000):
+    for _ in range(4 * MAX_UNREAD // 1_000_000):
         outlet.send(bytes(1_000_000))
         await turn()
         outlet.send(bytes(1_000_000))
@@ -143,3 +157,76 @@ async def test_a_peer_that_reads_now_and_then_is_not_cut_off() -> None:
         wire.take()
         assert outlet.writable
     assert not wire.aborted
+
+
+# Last words
+
+
+async def test_last_words_can_be_read_before_the_connection_is_gone() -> None:
+    """Closing a socket with bytes unread makes TCP destroy what the peer has not read yet."""
+    outlet = PlainOutlet()
+    wire = Wire(outlet)
+    wire.stubborn = True
+    outlet.send(b"last words")
+    outlet.close(linger=True)
+    assert wire.take() == b"last words"
+    assert wire.closing
+    assert not wire.deaf
+    outlet.drop(1_000)
+    wire.stubborn = False
+    wire.take()
+    await turn()
+    assert wire.lost
+
+
+async def test_a_peer_that_does_not_hang_up_is_not_waited_for() -> None:
+    outlet = HastyOutlet()
+    wire = Wire(outlet)
+    wire.stubborn = True
+    outlet.close(linger=True)
+    async with asyncio.timeout(5):
+        await wire.gone.wait()
+    assert not wire.aborted
+
+
+async def test_a_peer_that_goes_on_talking_is_not_listened_to_for_long() -> None:
+    outlet = PlainOutlet()
+    wire = Wire(outlet)
+    wire.stubborn = True
+    outlet.close(linger=True)
+    outlet.drop(LINGER_BYTES)
+    assert not wire.deaf
+    outlet.drop(1)
+    assert wire.deaf
+    outlet.drop(1)
+    await turn()
+    assert wire.lost
+
+
+async def test_a_peer_that_takes_no_last_words_is_cut_off_though_we_linger() -> None:
+    outlet = HastyOutlet()
+    wire = Wire(outlet, capacity=1)
+    wire.stubborn = True
+    outlet.send(b"last words")
+    outlet.close(linger=True)
+    async with asyncio.timeout(5):
+        await wire.gone.wait()
+    assert wire.aborted
+
+
+class HalfWire(Wire):
+    """As over TLS, one end cannot be closed alone."""
+
+    def can_write_eof(self) -> bool:
+        return False
+
+
+async def test_where_one_end_cannot_be_closed_alone_we_only_wait() -> None:
+    outlet = HastyOutlet()
+    wire = HalfWire(outlet)
+    outlet.send(b"last words")
+    outlet.close(linger=True)
+    assert not wire.closing
+    async with asyncio.timeout(5):
+        await wire.gone.wait()
+    assert wire.take() == b"last words"

@@ -1,47 +1,16 @@
 """The server role: calls are opened, refused and drained so that a client always knows what was processed."""
 
+import asyncio
+
 import hpack
 import pytest
 
 from mesh.http2 import frames as f
-from mesh.http2 import limits
 from mesh.http2.blocks import BadBlock, Malformed, block_of
-from mesh.http2.server import ServerConnection
-from mesh.http2.stream import Stream
+from mesh.http2.limits import DEFAULT, Limits
+from tests.mesh.http2.recorder import Recorder, goaways, recorder
 from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, linked
 from tests.mesh.http2.wire import Frame, Wire, heard, told, turn, whole
-
-
-class Recorder(ServerConnection):
-    """Keeps the calls, and answers nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: list[tuple[int, bytes, int]] = []
-        self.mistake: Exception | None = None
-
-    def on_call(self, stream_id: int, block: bytes, end: int) -> None:
-        if self.mistake is not None:
-            raise self.mistake
-        self.calls.append((stream_id, block, end))
-        self.streams[stream_id] = Stream(self, stream_id)
-
-
-async def recorder(*, acknowledged: bool = True) -> tuple[Recorder, Wire]:
-    connection = Recorder()
-    wire = Wire(connection)
-    wire.say(f.PREFACE + f.settings({}) + (f.SETTINGS_ACK if acknowledged else b""))
-    await turn()
-    wire.take()
-    return connection, wire
-
-
-def goaways(found: list[Frame]) -> list[tuple[int, int]]:
-    return [
-        (int.from_bytes(each.payload[:4], "big"), int.from_bytes(each.payload[4:8], "big"))
-        for each in found
-        if each.kind == f.GOAWAY
-    ]
 
 
 async def test_a_call_is_told_of_with_its_whole_block() -> None:
@@ -76,10 +45,10 @@ async def test_malformed_calls_are_reset_and_undecodable_ones_end_the_connection
 
 async def test_streams_above_the_limit_are_refused_until_others_end() -> None:
     connection, wire = await recorder()
-    last = 2 * limits.MAX_STREAMS + 1
+    last = 2 * DEFAULT.max_streams + 1
     for stream_id in range(1, last, 2):
         wire.say(f.headers(stream_id, REQUEST, 1))
-    assert len(connection.calls) == limits.MAX_STREAMS
+    assert len(connection.calls) == DEFAULT.max_streams
     assert [(each.kind, each.number) for each in await told(wire, f.headers(last, REQUEST, 1))] == [
         (f.RST_STREAM, f.REFUSED_STREAM)
     ]
@@ -88,19 +57,17 @@ async def test_streams_above_the_limit_are_refused_until_others_end() -> None:
 
 
 @pytest.mark.parametrize("why", ["malformed", "too many"])
-async def test_a_client_that_does_not_read_its_refusals_is_sent_away(
-    why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connection, wire = await recorder()
+async def test_a_client_that_does_not_read_its_refusals_is_sent_away(why: str) -> None:
+    connection, wire = await recorder(limits=Limits(max_streams=1, reset_burst=1 << 20))
+    wire.say(f.headers(1, REQUEST, 1))
     if why == "malformed":
         connection.mistake = Malformed("it lacks a path")
-    else:
-        monkeypatch.setattr(limits, "MAX_STREAMS", 0)
+        connection.streams.clear()
     connection.pause_writing()
-    for number in range(limits.MAX_UNREAD_ANSWERS):
+    for number in range(1, DEFAULT.max_unread_answers + 1):
         wire.say(f.headers(2 * number + 1, REQUEST, 1))
     assert not wire.closing
-    wire.say(f.headers(2 * limits.MAX_UNREAD_ANSWERS + 1, REQUEST, 1))
+    wire.say(f.headers(2 * DEFAULT.max_unread_answers + 3, REQUEST, 1))
     assert wire.closing
 
 
@@ -181,6 +148,41 @@ async def test_a_client_may_be_drained_before_it_has_said_a_word_or_after_it_has
     assert not connection.draining
 
 
+class Hasty(Recorder):
+    """It does not wait long for the answer to a PING."""
+
+    drain_timeout = 0.01
+
+
+@pytest.mark.parametrize("greeted", [True, False])
+async def test_a_client_that_does_not_answer_holds_up_no_drain(greeted: bool) -> None:
+    connection = Hasty()
+    wire = Wire(connection)
+    wire.stubborn = True
+    if greeted:
+        wire.say(f.PREFACE + f.settings({}) + f.SETTINGS_ACK)
+    connection.drain()
+    async with asyncio.timeout(10):
+        await wire.gone.wait()
+    assert goaways(whole(wire.take())) == [(f.MAX_STREAM_ID, f.NO_ERROR), (0, f.NO_ERROR)]
+
+
+async def test_the_calls_of_a_client_that_does_not_answer_still_run_to_their_end() -> None:
+    connection = Hasty()
+    wire = Wire(connection)
+    wire.say(f.PREFACE + f.settings({}) + f.SETTINGS_ACK + f.headers(1, REQUEST, 1))
+    connection.drain()
+    said: list[Frame] = []
+    async with asyncio.timeout(10):
+        while goaways(said) != [(f.MAX_STREAM_ID, f.NO_ERROR), (1, f.NO_ERROR)]:
+            said += await heard(wire)
+    assert [each.number for each in await told(wire, f.headers(3, REQUEST, 1))] == [f.REFUSED_STREAM]
+    assert connection.stream_faults == ["refused_draining"]
+    assert not wire.closing
+    connection.streams[1].send_headers(TRAILERS, 1)
+    assert wire.closing
+
+
 async def test_calls_in_flight_run_to_their_end_during_a_drain() -> None:
     link = await linked()
     await link.open(1)
@@ -216,3 +218,21 @@ async def test_what_was_under_way_when_we_reset_a_stream_is_ignored_and_credited
     assert await told(wire, late) == []
     assert len(connection.calls) == 1
     assert connection.recv_window + connection._credit == connection.window
+
+
+# Ourselves
+
+
+@pytest.mark.parametrize("token", [0, 77])
+async def test_a_sidecar_that_is_connected_to_itself_notices(token: int) -> None:
+    connection = Recorder(token=77)
+    wire = Wire(connection)
+    wire.say(f.PREFACE + f.settings({f.TOKEN: token}))
+    assert connection.faults == (["loop"] if token else [])
+    assert wire.closing == bool(token)
+
+
+async def test_without_a_token_nobody_is_ourselves() -> None:
+    connection = Recorder()
+    Wire(connection).say(f.PREFACE + f.settings({f.TOKEN: 0}))
+    assert connection.faults == []

@@ -16,6 +16,9 @@ LARGEST = (1 << 31) - 1
 WINDOWS = (0, 1, 100, 65_535, 1 << 20, LARGEST)
 NEW_WINDOWS = (0, 1, 100, 20_000, 65_535, 1 << 20, LARGEST - (1 << 24))
 
+EVERY = (0, 1, 65_535, 1 << 20, LARGEST)
+"""The windows of which every pair is tried, on either side."""
+
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -87,6 +90,41 @@ def test_whatever_the_windows_everything_arrives_and_nothing_is_left_behind(plan
 @given(bulk_plans())
 def test_large_messages_arrive_whole_and_are_never_held_in_memory(plan: Plan) -> None:
     asyncio.run(play(plan))
+
+
+@pytest.mark.parametrize("circumstances", ["steady", "changing", "slow", "given up"])
+@pytest.mark.parametrize("upstream", EVERY)
+@pytest.mark.parametrize("client", EVERY)
+def test_every_pair_of_initial_windows(client: int, upstream: int, circumstances: str) -> None:
+    """Steady; with windows that change while calls run, below zero too; with readers and sockets that take little and
+    grant byte by byte; with calls that either side gives up at any moment."""
+    large = 70_000 if min(client, upstream) > 1 else 3_000  # a window of one byte grows by one byte a turn
+    sizes = ((0, 0), (1, 2), (3_000, 900), (large, 150), (150, large), (900, 900))
+    styles = ("after", "both", "early")
+    calls = [Call(number, *size, style=styles[number % 3]) for number, size in enumerate(sizes)]
+    slow = circumstances == "slow"
+    plan = Plan(
+        seed=client % 1_009 + upstream % 1_013,
+        calls=calls,
+        client_windows=[client],
+        upstream_windows=[upstream],
+        capacity=2_000 if slow else 262_144,
+        steps=400,
+        new_windows=NEW_WINDOWS if circumstances == "changing" else (),
+        resets=circumstances == "given up",
+        stingy=slow,
+        bulk=slow,
+    )
+    asyncio.run(play(plan))
+
+
+async def test_thousands_of_calls_of_many_clients_share_one_upstream() -> None:
+    """Windows from nothing to everything, side by side on the upstream's one connection."""
+    calls = [Call(number, 40 + number % 300, 1_000 - number % 900) for number in range(2_000)]
+    plan = Plan(
+        seed=11, calls=calls, client_windows=[*EVERY, 100], upstream_windows=[20_000], capacity=20_000
+    )
+    await play(plan)
 
 
 @pytest.mark.parametrize("windows", [(65_535, 65_535), (100, LARGEST), (LARGEST, 100)], ids=str)

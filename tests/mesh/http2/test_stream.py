@@ -215,5 +215,5 @@ async def test_a_stream_shows_its_state() -> None:
     link = await answering()
     assert (
         repr(link.front.streams[1])
-        == "<Stream 1 send=65535 recv=65535 sent_end=False recv_end=False queued=0>"
+        == "<Stream 1 send=65535 recv=262144 sent_end=False recv_end=False queued=0>"
     )

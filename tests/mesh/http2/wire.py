@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.http2.inlet import Inlet
+from mesh.http2.outlet import Outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,17 @@ class Wire:
     `write`, and resumed when what is held has fallen to a quarter.
     """
 
-    def __init__(self, protocol: asyncio.Protocol, *, capacity: int | None = None) -> None:
-        self.protocol = protocol
+    def __init__(self, protocol: Outlet, *, capacity: int | None = None) -> None:
+        self.protocol: Any = protocol
         self.capacity = capacity
         self.held = bytearray()
         self.closing = False
+        """The peer hears that it is over, or has heard it."""
+        self.deaf = False
+        """Whatever the peer says reaches nobody any more."""
         self.aborted = False
+        self.stubborn = False
+        """The peer does not close its end because we have closed ours."""
         self.gone = asyncio.Event()
         self.paused = False
         protocol.connection_made(self)  # type: ignore[arg-type]
@@ -67,28 +73,47 @@ class Wire:
         """The protocol will be told that the connection is gone."""
         return self.gone.is_set()
 
+    def get_extra_info(self, name: str) -> None:
+        return None
+
     def set_write_buffer_limits(self, **limits: int) -> None:
         pass
 
     def get_write_buffer_size(self) -> int:
-        return len(self.held)
+        return 0 if self.capacity is None else len(self.held)
 
     def write(self, data: bytes) -> None:
         if self.aborted:
             return  # as asyncio does until it has told the protocol
-        assert not self.closing, "written after it was closed"
+        assert not self.closing, "written after our last words"
         self.held += data
         if self.capacity is not None and not self.paused and len(self.held) > self.capacity:
             self.paused = True
             self.protocol.pause_writing()
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.closing = True
+        self._hang_up_if_empty()
+
+    def _hang_up_if_empty(self) -> None:
+        """As a peer does that has read to the end."""
+        if self.closing and not self.deaf and not self.stubborn and (not self.held or self.capacity is None):
+            asyncio.get_running_loop().call_soon(self._hang_up)
+
+    def _hang_up(self) -> None:
+        if not self.deaf and not self.protocol.eof_received():
+            self.close()
+
     def close(self) -> None:
-        if not self.closing:
-            self.closing = True
+        if not self.deaf:
+            self.deaf = self.closing = True
             self._lose_if_empty()
 
     def abort(self) -> None:
-        self.aborted = self.closing = True
+        self.aborted = self.closing = self.deaf = True
         self.held.clear()
         self._lose_if_empty()
 
@@ -105,15 +130,16 @@ class Wire:
             self.paused = False
             self.protocol.resume_writing()
         self._lose_if_empty()
+        self._hang_up_if_empty()
         return data
 
     def say(self, data: bytes) -> None:
         """Bytes from the peer; a closed transport reads no more."""
-        if not self.closing and not self.lost:
+        if not self.deaf and not self.lost:
             self.protocol.data_received(data)
 
     def _lose_if_empty(self) -> None:
-        if self.closing and not self.lost and (not self.held or self.capacity is None):
+        if self.deaf and not self.lost and (not self.held or self.capacity is None):
             self.gone.set()
             asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 

@@ -12,10 +12,7 @@ from typing import Any
 
 from tests.mesh.http2.relay import Front, Upstream, unsettled
 from tests.mesh.http2.side import Side
-from tests.mesh.http2.strict_peer import LARGEST, StrictClient, StrictPeer, StrictUpstream
-
-GRANT_LIMIT = 262_144
-DEFAULT_WINDOW = 65_535
+from tests.mesh.http2.strict_peer import StrictClient, StrictPeer, StrictUpstream
 
 
 @dataclass
@@ -253,10 +250,8 @@ class World:
             connection = peer.connection
             assert not connection.blocked or not connection.writable or connection.send_window <= 0
             for stream in connection.streams.values():
-                side = peer.sides.get(stream.id)
-                widest = max(side.widest if side else LARGEST, peer.initial_window, *peer.unacknowledged, 0)
-                wide = widest > DEFAULT_WINDOW or self.plan.new_windows
-                assert stream.queued <= (GRANT_LIMIT if wide else DEFAULT_WINDOW), stream
+                most = connection.limits.stream_window
+                assert stream.queued + max(0, stream.peer.recv_window if stream.peer else 0) <= most, stream
                 # Of two neighbours at most one is half full; then the head in part, trailers, a reset.
                 most = stream.queued // 8_192 + 5
                 assert len(stream.queue or ()) <= most, "tiny pieces were queued one by one"

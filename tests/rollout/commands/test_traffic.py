@@ -1,8 +1,14 @@
 """`shift`, `mirror` and `rollback` on a real Consul, as an operator sees them."""
 
+from typing import Any
+
 import pytest
 
-from rollout.failure import Exit
+from mesh.consul import Consul, ConsulAddress, ConsulError
+from mesh.traffic import Share, Traffic
+from rollout import operate
+from rollout.failure import Exit, Failure
+from rollout.operate import Terms
 from tests.rollout.conftest import Site
 from tests.rollout.sidecars import contrary, sidecar
 
@@ -94,6 +100,51 @@ async def test_a_mirror_without_a_document_starts_from_the_default_colour(site: 
 async def test_a_mirror_of_nothing_is_a_usage_error(site: Site) -> None:
     assert (await site.run("mirror", site.service)).exit_code == Exit.USAGE
     assert (await site.run("mirror", site.service, "green=5", "--timeout", "2")).exit_code == Exit.USAGE
+
+
+async def test_off_with_a_share_is_a_usage_error_and_not_a_success_that_did_nothing(site: Site) -> None:
+    await site.ask("mirror", site.service, "green=50")
+    result = await site.run("mirror", site.service, "--off", "green=100")
+    assert result.exit_code == Exit.USAGE
+    assert "--off takes colours, and 'green=100' is none" in result.stderr
+    assert [each["color"] for each in (await site.document())["mirror"]] == ["green"]
+
+
+async def test_a_wait_that_is_no_number_is_a_usage_error(site: Site) -> None:
+    for wait in ("nan", "inf", "0", "soon"):
+        result = await site.run("shift", site.service, "blue=100", "--wait", wait)
+        assert result.exit_code == Exit.USAGE
+    assert await site.document() is None
+
+
+@pytest.mark.parametrize("fails", ["get", "list"])
+async def test_a_consul_that_fails_after_the_write_does_not_hide_the_write(site: Site, fails: str) -> None:
+    """Where the revision is read, or where the sidecars are waited for."""
+
+    class Failing(Consul):
+        written = False
+
+        async def put(self, *words: Any, **how: Any) -> bool:
+            self.written = await super().put(*words, **how)
+            return self.written
+
+        async def get(self, *words: Any, **how: Any) -> Any:
+            if self.written and fails == "get":
+                raise ConsulError("Consul at nowhere: get: refused")
+            return await super().get(*words, **how)
+
+        async def list(self, *words: Any, **how: Any) -> Any:
+            raise ConsulError("Consul at nowhere: list: refused")
+
+    async with Failing(ConsulAddress.parse(site.address)) as consul:
+        with pytest.raises(Failure) as failure:
+            await operate.apply(
+                consul, site.service, lambda before: Traffic((Share("blue", 10_000),)), did="", terms=Terms()
+            )
+    assert failure.value.code is Exit.UNREACHABLE
+    assert failure.value.message.startswith("the document was written, ")
+    assert failure.value.message.endswith(f"{fails}: refused")
+    assert await site.document() == {"split": {"blue": 100}}
 
 
 async def test_colours_that_nobody_serves_are_a_warning(site: Site) -> None:

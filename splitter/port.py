@@ -1,0 +1,59 @@
+"""One address for several processes: reserved by one, and listened on by others (SO_REUSEPORT).
+
+The kernel spreads new connections over the processes that listen, by a hash of their addresses. A process that dies
+leaves nothing behind that could take a connection, because each has a listening socket of its own.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from splitter.settings import Address
+
+Bound = tuple[int, tuple[Any, ...]]
+"""An address family and a socket address with its port."""
+
+
+@contextlib.contextmanager
+def reserved(address: Address) -> Iterator[tuple[Bound, ...]]:
+    """Hold the address, with any free port for port 0, without listening. OSError if somebody else has it."""
+    with contextlib.ExitStack() as held:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        port, bound = address.port, []
+        for family, _, _, _, where in dict.fromkeys(found):
+            reserve = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            # An earlier process's closing connections do not matter …
+            reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _bind(reserve, family, (where[0], port, *where[2:]))
+            # … but the port is ours alone, until we share it with processes of the same user
+            reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            port = reserve.getsockname()[1]
+            bound.append((int(family), reserve.getsockname()))
+        yield tuple(bound)
+
+
+def shared(addresses: Iterable[Bound]) -> Iterator[socket.socket]:
+    """Sockets of this process on addresses that another one has reserved."""
+    for family, where in addresses:
+        ours = socket.socket(family, socket.SOCK_STREAM)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            _bind(ours, family, tuple(where))
+        except BaseException:
+            ours.close()
+            raise
+        yield ours
+
+
+def _bind(bound: socket.socket, family: int, where: tuple[Any, ...]) -> None:
+    if family == socket.AF_INET6:  # the same number on IPv4 is another address
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        bound.bind(where)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {where[0]}:{where[1]}: {error.strerror}") from None
