@@ -2,8 +2,9 @@
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.peers.site import first_line
 
@@ -30,6 +31,11 @@ def look() -> Environment:
         load_before=round(os.getloadavg()[0], 2),
         load_generator=first_line("h2load", "--version"),
     )
+
+
+def document(where: Environment) -> dict[str, Any]:
+    """For JSON."""
+    return asdict(where)
 
 
 def _cpu() -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.load import MICROSECONDS, Load
 from benchmarks.scenario import Scenario
 
-COLUMNS: Final = ("cpu_us_per_call", "calls_per_second", "mean_us", "p50_us", "p99_us")
+COLUMNS: Final = ("cpu_us_per_call", "calls_per_second", "mean_us", "p50_us", "p99_us", "arrived_per_call")
 YARDSTICKS: Final = ("envoy", "haproxy")
 
 
@@ -21,6 +21,8 @@ class Sample:
 
     load: Load
     cpu: float | None
+    arrived: float | None = None
+    """Copies or spans that arrived, per call."""
 
     def column(self, name: str) -> float | None:
         if name == "cpu_us_per_call":
@@ -30,6 +32,7 @@ class Sample:
             "mean_us": self.load.mean,
             "p50_us": self.load.p50,
             "p99_us": self.load.p99,
+            "arrived_per_call": self.arrived,
         }[name]
 
 
@@ -62,6 +65,7 @@ class Figures:
         return [
             {
                 "peer": peer,
+                "suite": scenario.suite,
                 "payload": scenario.payload,
                 "connections": scenario.connections,
                 "streams": scenario.streams,
@@ -73,30 +77,12 @@ class Figures:
                 },
                 "ratio": {
                     to: {column: _rounded(self.ratio(scenario, peer, to, column), 3) for column in COLUMNS}
-                    for to in YARDSTICKS
+                    for to in map(scenario.variant, YARDSTICKS)
                     if to != peer and (scenario, to) in self.samples
                 },
             }
             for (scenario, peer), samples in sorted(self.samples.items(), key=lambda item: item[0][1])
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A ratio to Envoy that Verdigris is to keep."""
-
-    scenario: Scenario
-    column: str
-    at_most: float
-
-    def __str__(self) -> str:
-        return f"{self.column} at {self.scenario.name} ≤ {self.at_most:g} × Envoy's"
-
-
-def promises(scenarios: tuple[Scenario, ...]) -> list[Promise]:
-    """CPU with 100 B and 32 calls in flight; mean latency with one call in flight."""
-    found = [Promise(s, "cpu_us_per_call", 0.6) for s in scenarios if (s.payload, s.in_flight) == (100, 32)]
-    return found + [Promise(s, "mean_us", 1.0) for s in scenarios if s.in_flight == 1]
 
 
 def _rounded(value: float | None, digits: int = 1) -> float | None:

@@ -11,12 +11,17 @@ from benchmarks.process import HOST
 from benchmarks.scenario import Scenario
 
 METHOD: Final = "/benchmark.Echo/Call"
+HEADERS: Final = ("-H", "content-type: application/grpc", "-H", "te: trailers")
 GIVE_UP_AFTER: Final = 60.0
 MICROSECONDS: Final = 1e6
 
 
 class LoadError(Exception):
-    """Not every call of a measurement succeeded, so there is no measurement."""
+    """Not every call of a measurement succeeded, so there is no measurement; `failed` of them where it is known."""
+
+    def __init__(self, text: str, *, failed: int | None = None) -> None:
+        super().__init__(text)
+        self.failed = failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +39,36 @@ class Load:
         return self.calls / self.seconds
 
 
-def run(port: int, scenario: Scenario, *, calls: int, directory: Path) -> Load:
+def run(port: int, scenario: Scenario, *, calls: int, directory: Path, tls: bool = False) -> Load:
     """Send `calls` calls to `port`; LoadError unless each came back whole with status 200."""
     body, log = directory / f"body-{scenario.payload}.bin", directory / "calls.tsv"
     body.write_bytes(scenario.message)
     log.unlink(missing_ok=True)
-    argv = ["h2load", f"-n{calls}", f"-c{scenario.connections}", f"-m{scenario.streams}", f"-d{body}"]
-    argv += ["-H", "content-type: application/grpc", "-H", "te: trailers", f"--log-file={log}"]
+    argv = [*command(port, scenario, calls=calls, body=body, tls=tls), f"--log-file={log}"]
     try:
-        done = subprocess.run(
-            [*argv, f"http://{HOST}:{port}{METHOD}"], capture_output=True, text=True, timeout=GIVE_UP_AFTER
-        )
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=GIVE_UP_AFTER)
     except subprocess.TimeoutExpired:
         raise LoadError(f"{calls} calls were not over after {GIVE_UP_AFTER:g} s") from None
-    return _judge(done.stdout, log.read_text() if log.exists() else "", scenario, calls)
+    return judge(done.stdout, log.read_text() if log.exists() else "", scenario, calls)
 
 
-def _judge(report: str, log: str, scenario: Scenario, calls: int) -> Load:
+def command(port: int, scenario: Scenario, *, calls: int, body: Path, tls: bool = False) -> list[str]:
+    """h2load's, for so many calls whose request is the file `body`."""
+    shape = [f"-n{calls}", f"-c{scenario.connections}", f"-m{scenario.streams}", f"-d{body}"]
+    return ["h2load", *shape, *HEADERS, url(port, tls=tls)]
+
+
+def url(port: int, *, tls: bool = False) -> str:
+    return f"{'https' if tls else 'http'}://{HOST}:{port}{METHOD}"
+
+
+def judge(report: str, log: str, scenario: Scenario, calls: int) -> Load:
     """`report` is h2load's summary; `log` has a row per call: start, HTTP status, microseconds to the end."""
     succeeded = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", report)
     wanted = (str(calls), "0", "0", "0")
     if succeeded is None or succeeded.groups() != wanted:
-        raise LoadError(f"not all of {calls} calls succeeded:\n{report[-1000:]}")
+        failed = calls - int(succeeded[1]) if succeeded else None
+        raise LoadError(f"not all of {calls} calls succeeded:\n{report[-1000:]}", failed=failed)
     rows = [line.split("\t") for line in log.splitlines()]
     refused = [status for _, status, _ in rows if status != "200"]
     if refused or len(rows) != calls:
@@ -63,7 +76,9 @@ def _judge(report: str, log: str, scenario: Scenario, calls: int) -> Load:
     # Whole answers: the summary rounds, so it has to be right within a message.
     data = re.search(r"\((\d+)\) data", report)
     if data is None or int(data[1]) != calls * len(scenario.message):
-        raise LoadError(f"the answers hold {data and data[1]} bytes, not {calls} × {len(scenario.message)}")
+        failed = calls - int(data[1]) // len(scenario.message) if data else None
+        wanted_bytes = f"{calls} × {len(scenario.message)}"
+        raise LoadError(f"the answers hold {data and data[1]} bytes, not {wanted_bytes}", failed=failed)
     took = re.search(r"finished in ([\d.]+)(us|ms|s),", report)
     if took is None:
         raise LoadError(f"h2load gave no duration:\n{report[-1000:]}")

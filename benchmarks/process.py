@@ -1,4 +1,4 @@
-"""One program of the benchmark: started in a process group of its own, awaited, and surely stopped."""
+"""One program of the benchmark: started in a session of its own, awaited, and surely stopped."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks import cpu
+from benchmarks import cpu, memory
 
 HOST: Final = "127.0.0.1"
 READY_WITHIN: Final = 20.0
@@ -35,9 +35,32 @@ class Process:
     def __repr__(self) -> str:
         return f"<{Path(self.argv[0]).name} on port {self.port}>"
 
+    @property
+    def session(self) -> int:
+        """The id of the session that is the program's own."""
+        return self._started.pid
+
     def cpu_seconds(self) -> float:
         """CPU time of the program and its children so far."""
-        return cpu.seconds(self._started.pid)
+        return cpu.seconds(self.session)
+
+    def resident(self) -> int:
+        """Bytes of memory resident in the program and its children."""
+        return memory.resident(self.session)
+
+    @property
+    def running(self) -> bool:
+        return self._started.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: its connections break without a word."""
+        while members := cpu.members(self.session):
+            for pid in members:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._started.poll()
+            time.sleep(0.001)  # the end of a process that is no child of ours is no event
+        self._started.wait()
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
@@ -62,15 +85,13 @@ class Process:
         self.stop()
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what is left of the group."""
+        """SIGTERM, and SIGKILL for what is left of the session."""
         child = self._started
         if child.poll() is None:
             child.terminate()
         with suppress(subprocess.TimeoutExpired):
             child.wait(STOP_WITHIN)
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+        self.kill()
 
     @property
     def _started(self) -> subprocess.Popen[bytes]:

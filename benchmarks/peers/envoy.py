@@ -1,13 +1,28 @@
 """Envoy: what most service meshes are made of."""
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
+from benchmarks import certificate, witness
+from benchmarks.peers.envoy_config import TYPES, Config, tls
 from benchmarks.peers.site import SPLIT, Site, Target, first_line, program
-from benchmarks.process import HOST
 
-EXTENSIONS: Final = "envoy.extensions"
-TYPES: Final = f"type.googleapis.com/{EXTENSIONS}"
+COLLECTOR: Final = "collector"
+FLUSH: Final = {
+    "tracing.opentelemetry.min_flush_spans": 512,
+    "tracing.opentelemetry.flush_interval_ms": 500,
+}
+"""As OpenTelemetry's own SDKs do. Envoy's default is a request per 5 spans, which costs it much more."""
+
+NO_REQUEST_IDS: Final = {
+    "typed_config": {
+        "@type": f"{TYPES}.request_id.uuid.v3.UuidRequestIdConfig",
+        "pack_trace_reason": False,
+        "use_request_id_for_trace_sampling": False,
+    }
+}
+"""Envoy samples by its own request id unless told not to, and without one it samples nothing."""
 
 
 class Envoy:
@@ -22,62 +37,90 @@ class Envoy:
         return first_line(str(program("envoy")), "--version").split("version: ")[-1].split("/")[1]
 
     def start(self, site: Site) -> Target:
-        port = site.port()
-        config = site.write("envoy.json", json.dumps(self._config(port, site.backend), indent=1))
-        argv = [str(program("envoy")), "--config-path", config, "--concurrency", "1"]
-        return site.run(self.name, [*argv, "--disable-hot-restart", "--log-level", "warn"], port=port)
+        return self._run(site, self._config(site))
 
-    def _config(self, port: int, backend: int) -> dict[str, Any]:
+    def _config(self, site: Site) -> Config:
         weights = [{"name": color, "weight": weight} for color, weight in SPLIT.items()]
-        route = {"weighted_clusters": {"clusters": weights}, "timeout": "0s"}
-        manager = {
-            "@type": f"{TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "in",
-            "codec_type": "HTTP2",
-            "generate_request_id": False,
-            "route_config": {
-                "virtual_hosts": [
-                    {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
-                ]
-            },
-            "http_filters": [
-                {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": {
-                        "@type": f"{TYPES}.filters.http.router.v3.Router",
-                        "suppress_envoy_headers": True,
-                    },
-                }
-            ],
-        }
-        http2 = {
-            "@type": f"{TYPES}.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        }
-        listener = {
-            "address": _address(port),
-            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-        }
+        return Config(
+            port=site.port(),
+            clusters=dict.fromkeys(SPLIT, site.backend),
+            route={"weighted_clusters": {"clusters": weights}},
+        )
+
+    def _run(self, site: Site, config: Config) -> Target:
+        path = site.write(f"{self.name}.json", json.dumps(config.document(), indent=1))
+        argv = [str(program("envoy")), "--config-path", path, "--concurrency", "1"]
+        return site.run(self.name, [*argv, "--disable-hot-restart", "--log-level", "warn"], port=config.port)
+
+
+class TracedEnvoy(Envoy):
+    """Every call sampled, exported as OTLP/gRPC: a span for the call and one for its leg, as the splitter has."""
+
+    name = "envoy-traced"
+    spans = 2
+
+    def start(self, site: Site) -> Target:
+        collector = witness.start("spans", f"{self.name}-collector", site.directory, site.stack)
+        plain = self._config(site)
+        config = replace(
+            plain,
+            clusters={**plain.clusters, COLLECTOR: collector.port},
+            manager={"tracing": self._tracing(), "request_id_extension": NO_REQUEST_IDS},
+            runtime=FLUSH,
+        )
+        return replace(self._run(site, config), witness=witness.spans(collector, self.spans))
+
+    def _tracing(self) -> dict[str, Any]:
         return {
-            "static_resources": {
-                "listeners": [listener],
-                "clusters": [
-                    {
-                        "name": color,
-                        "type": "STATIC",
-                        "typed_extension_protocol_options": {
-                            f"{EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions": http2
-                        },
-                        "load_assignment": {
-                            "cluster_name": color,
-                            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(backend)}}]}],
-                        },
-                    }
-                    for color in SPLIT
-                ],
-            }
+            "random_sampling": {"value": 100},
+            "spawn_upstream_span": self.spans == 2,
+            "provider": {
+                "name": "envoy.tracers.opentelemetry",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+                    "grpc_service": {"envoy_grpc": {"cluster_name": COLLECTOR}, "timeout": "5s"},
+                    "service_name": "benchmark",
+                    "max_cache_size": 65_536,
+                },
+            },
         }
 
 
-def _address(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": HOST, "port_value": port}}
+class SinglySpannedEnvoy(TracedEnvoy):
+    """… with one span a call, as Envoy has it unless told otherwise: says less than the splitter's two."""
+
+    name = "envoy-traced-single"
+    spans = 1
+
+
+class MirroringEnvoy(Envoy):
+    """All calls go to one colour, and a copy of each to the other, which is a backend that counts."""
+
+    name = "envoy-mirror"
+
+    def start(self, site: Site) -> Target:
+        shadow = witness.start("echo", f"{self.name}-shadow", site.directory, site.stack)
+        everything = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+        config = Config(
+            port=site.port(),
+            clusters={"blue": site.backend, "green": shadow.port},
+            route={
+                "cluster": "blue",
+                "request_mirror_policies": [{"cluster": "green", "runtime_fraction": everything}],
+            },
+        )
+        return replace(self._run(site, config), witness=witness.copies(shadow))
+
+
+class EnvoyWithTLS(Envoy):
+    """TLS towards the client; the backend is spoken to in plain text."""
+
+    name = "envoy-tls"
+
+    def missing(self) -> str | None:
+        return super().missing() or certificate.missing()
+
+    def start(self, site: Site) -> Target:
+        own = certificate.certificate(site.directory)
+        config = replace(self._config(site), transport=tls(str(own.certificate), str(own.key)))
+        return replace(self._run(site, config), certificate=own.certificate)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from benchmarks.process import Process
+from benchmarks.witness import Witness
 from tests.consul_agent import free_ports
 
 SPLIT: Final = {"blue": 90, "green": 10}
@@ -23,6 +24,12 @@ class Target:
 
     port: int
     process: Process | None
+    certificate: Path | None = None
+    """What it is trusted by, where its clients speak TLS."""
+    witness: Witness | None = None
+    """Who counts what it does besides."""
+    admin: int | None = None
+    """Where the splitter's metrics are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class Site:
 
 
 class Peer(Protocol):
-    """One worker, no access log, no traces. A variant (traces, a mirror) is one more peer of another name."""
+    """One worker, no access log, no traces. A variant (traces, a mirror, TLS) is one more peer of another name."""
 
     @property
     def name(self) -> str: ...

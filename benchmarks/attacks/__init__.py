@@ -1,0 +1,1 @@
+"""What hostile clients get, and what a well-behaved one beside them notices."""

@@ -1,0 +1,1 @@
+"""How a proxy holds many connections and many streams at once: its memory before, meanwhile and after."""

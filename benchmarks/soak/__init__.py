@@ -1,0 +1,1 @@
+"""Whether the splitter's memory grows over time, under everything at once."""
