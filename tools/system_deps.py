@@ -46,6 +46,12 @@ def runs(*arguments: str) -> Callable[[], bool]:
     return present
 
 
+def folder(path: str) -> Callable[[], bool]:
+    """The need is met by a folder that is there."""
+    return lambda: Path(path).is_dir()
+
+
+GO_LIBRARIES = "/usr/share/gocode/src"
 VENV = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 NEEDS = (
     Need(VENV, "virtual environments", runs(sys.executable, "-c", "import ensurepip, venv")),
@@ -53,6 +59,8 @@ NEEDS = (
     Need("chromium", "edits in Consul's web UI", command("chromium")),
     Need("nodejs", "grpc-js clients", command("node")),
     Need("npm", "grpc-js clients", command("npm")),
+    Need("golang-go", "gRPC in Go (a download of 80 MB)", command("go")),
+    Need("golang-google-grpc-dev", "gRPC in Go", folder(f"{GO_LIBRARIES}/google.golang.org/grpc")),
     Need("nghttp2-client", "h2load", command("h2load")),
     Need("nghttp2-server", "nghttpd", command("nghttpd")),
     Need("haproxy", "a peer in the benchmark", command("haproxy")),

@@ -3,13 +3,17 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import grpc
+import grpc.aio
 import pytest
 import pytest_asyncio
 
 from mesh.consul import ConsulAddress
 from tests.consul_agent import ConsulAgent, consul_binary
+from tests.e2e.backends.scripted import OPTIONS
 from tests.e2e.harness import Mesh, Route, Site
 from tests.e2e.harness.route import WAYS
+from tests.e2e.harness.scripted import scripted_site
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +50,31 @@ def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module")
+def site(module_mesh: Mesh) -> Site:
+    """A scripted backend of each colour; a module with other backends has a `site` of its own."""
+    return scripted_site(module_mesh)
+
+
 @pytest.fixture
 async def route(site: Site, way: str) -> AsyncIterator[Route]:
     """The module's `site`, pinned to one of the three ways."""
     async with site.route(way) as route:
         yield route
+
+
+@pytest.fixture
+async def channel(route: Route) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel of grpcio's asyncio client on the route."""
+    async with grpc.aio.insecure_channel(route.address, options=OPTIONS) as channel:
+        yield channel
+
+
+@pytest.fixture
+def threads(route: Route) -> Iterator[grpc.Channel]:
+    """A channel of grpcio's client for threads on the route."""
+    with grpc.insecure_channel(route.address, options=OPTIONS) as channel:
+        yield channel
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import grpc
@@ -11,8 +11,8 @@ import grpc.aio
 import pytest
 
 from tests.e2e.backends.scripted import DETAILS_BIN, OPTIONS
-from tests.e2e.harness import Mesh, Route, Site
-from tests.e2e.harness.scripted import ask, identity, method, scripted_site
+from tests.e2e.harness import Route, Site
+from tests.e2e.harness.scripted import ask, identity, method
 
 MIB: Final = 1 << 20
 RETRY: Final = json.dumps(
@@ -32,23 +32,6 @@ RETRY: Final = json.dumps(
     }
 )
 """A back-off nobody waits for: only the server's push-back can make these retries quick."""
-
-
-@pytest.fixture(scope="module")
-def site(module_mesh: Mesh) -> Site:
-    return scripted_site(module_mesh)
-
-
-@pytest.fixture
-async def channel(route: Route) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(route.address, options=OPTIONS) as channel:
-        yield channel
-
-
-@pytest.fixture
-def threads(route: Route) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(route.address, options=OPTIONS) as channel:
-        yield channel
 
 
 class TestEarlyEnds:

@@ -1,13 +1,10 @@
 """Node's gRPC client (`@grpc/grpc-js`): every case of `node/client.js`, on every way."""
 
-import os
-import subprocess
 from typing import Final
 
 import pytest
 
-from tests.e2e.harness import CHECKOUT, Mesh, Process, Route, Site, needs
-from tests.e2e.harness.scripted import scripted_site
+from tests.e2e.harness import CHECKOUT, Process, Route, foreign
 
 FOLDER: Final = CHECKOUT / "tests/e2e/node"
 CASES: Final = (
@@ -30,31 +27,7 @@ CASES: Final = (
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Node, with grpc-js as the lock file names it in `node/node_modules`."""
-    node = needs.command("node", package="nodejs", also=["nodejs"])
-    installed = FOLDER / "node_modules/.package-lock.json"
-    lock = FOLDER / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return node
-    npm = needs.command("npm", package="npm")
-    done = subprocess.run(
-        [npm, "ci", "--cache", str(CHECKOUT / ".cache/npm")],
-        cwd=FOLDER,
-        env={**os.environ, "npm_config_update_notifier": "false"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    if done.returncode:
-        pytest.skip(f"needs @grpc/grpc-js from the npm registry; npm ci said: {done.stderr.strip()}")
-    os.utime(installed)
-    return node
-
-
-@pytest.fixture(scope="module")
-def site(module_mesh: Mesh) -> Site:
-    return scripted_site(module_mesh)
+    return foreign.node()
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,37 +3,17 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import grpc
 import grpc.aio
-import pytest
 
 from mesh import contract
-from tests.e2e.backends.scripted import OPTIONS
-from tests.e2e.harness import Mesh, Route, Site
-from tests.e2e.harness.scripted import identity, method, scripted_site
+from tests.e2e.harness import Route
+from tests.e2e.harness.scripted import identity, method
 
 MIB: Final = 1 << 20
 LARGE: Final = 64 * MIB
-
-
-@pytest.fixture(scope="module")
-def site(module_mesh: Mesh) -> Site:
-    return scripted_site(module_mesh)
-
-
-@pytest.fixture
-async def channel(route: Route) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(route.address, options=OPTIONS) as channel:
-        yield channel
-
-
-@pytest.fixture
-def threads(route: Route) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(route.address, options=OPTIONS) as channel:
-        yield channel
 
 
 class TestFourKinds:

@@ -1,6 +1,5 @@
 """gRPC's own interop client and server, as Debian's ruby-grpc brings them: every case, on every way."""
 
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from mesh.consul import ConsulAddress
-from tests.e2e.harness import CHECKOUT, Mesh, Process, Route, Site, needs
+from tests.e2e.harness import CHECKOUT, Mesh, Process, Route, Site, foreign
 
 CASES: Final = (
     "empty_unary",
@@ -39,22 +38,14 @@ NOT_APPLICABLE: Final = {
 }
 
 
-FIND_GEM: Final = 'puts Gem::Specification.find_by_name("grpc").gem_dir'
-
-
 @pytest.fixture(scope="session")
 def ruby() -> str:
-    return needs.command("ruby", package="ruby-grpc")
+    return foreign.ruby()
 
 
 @pytest.fixture(scope="session")
-def scripts(ruby: str) -> Path:
-    """The folder of the gem with `client.rb` and `server.rb`, wherever this Debian puts it."""
-    found = subprocess.run([ruby, "-e", FIND_GEM], capture_output=True, text=True, timeout=30)
-    folder = Path(found.stdout.strip()) / "src/ruby/pb/test"
-    if found.returncode or not folder.is_dir():
-        pytest.skip("needs gRPC's interop client (Debian package ruby-grpc): make system-deps")
-    return folder
+def scripts() -> Path:
+    return foreign.ruby_scripts()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,10 @@
 """A server that takes calls and then misbehaves: for shadows, and for upstreams that break.
 
-    python -m tests.e2e.backends.awkward PORT hang|garbage|reset
+    python -m tests.e2e.backends.awkward PORT hang|garbage|reset|deaf
 
 `hang` speaks HTTP/2 and never answers a call; `garbage` answers each with bytes that are no HTTP/2 at all;
-`reset` closes the connection as soon as a call has arrived.
+`reset` closes the connection as soon as a call has arrived; `deaf` greets, and from the first call on it neither
+reads nor says anything, not even to a PING: to its peer, a machine that is gone.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ async def serve(port: int, manner: str) -> None:
             events = connection.receive_data(data)
             writer.write(connection.data_to_send())
             if manner != "hang" and any(isinstance(event, h2.events.RequestReceived) for event in events):
+                if manner == "deaf":
+                    await asyncio.Event().wait()
                 if manner == "garbage":
                     writer.write(b"\xff\xfe this is no frame \x00" * 50)
                     await writer.drain()

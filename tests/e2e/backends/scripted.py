@@ -1,12 +1,14 @@
 """A grpcio server without a .proto whose methods each do one thing that a proxy may get wrong.
 
-    python -m tests.e2e.backends.scripted PORT
+    python -m tests.e2e.backends.scripted PORT [graceful]
 
-Every method takes and gives raw messages and says in `x-backend` which server answered. A call that another
-call asks about carries its name in `x-id`.
+`graceful`: SIGTERM lets the calls in flight finish, as a server in production would. Every method takes and
+gives raw messages and says in `x-backend` which server answered. A call that another call asks about carries
+its name in `x-id`.
 """
 
 import json
+import signal
 import sys
 import threading
 from collections import defaultdict
@@ -51,6 +53,11 @@ class Scripted:
     def echo(self, requests: Messages, context: grpc.ServicerContext) -> Messages:
         """Every message back, as it comes."""
         yield from requests
+
+    def once(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        """The message back, and the whole answer in one write: a kill comes before it or after it, never between."""
+        context.set_trailing_metadata((("x-backend", self._name),))
+        return request
 
     def count(self, requests: Messages, context: grpc.ServicerContext) -> Messages:
         """One answer: how many messages and bytes came."""
@@ -108,6 +115,11 @@ class Scripted:
         context.set_details(bytes.fromhex(asked["x-details"]).decode())
         return iter(())
 
+    def stumble(self, requests: Messages, context: grpc.ServicerContext) -> Messages:
+        """One message, then the status that `x-code` and `x-details` ask for."""
+        yield b"first"
+        yield from self.refuse(requests, context)
+
     def flaky(self, requests: Messages, context: grpc.ServicerContext) -> Messages:
         """On the first attempt UNAVAILABLE, with the push-back `x-pushback`; on the second an answer."""
         name, asked = identity(context), dict(received(context))
@@ -129,13 +141,15 @@ def received(context: grpc.ServicerContext) -> list[tuple[str, Any]]:
 
 
 class AnyMethod(grpc.GenericRpcHandler):
-    """Serves every method of `Scripted` as a stream both ways: on the wire the four kinds are one."""
+    """Serves every method of `Scripted` but `Once` as a stream both ways: on the wire the four kinds are one."""
 
     def __init__(self, scripted: Scripted) -> None:
         self._scripted = scripted
 
     def service(self, details: Any) -> grpc.RpcMethodHandler | None:
         service, _, method = details.method.lstrip("/").partition("/")
+        if service == SERVICE and method == "Once":
+            return grpc.unary_unary_rpc_method_handler(self._scripted.once)
         behavior = self._scripted.handler(method) if service == SERVICE else None
         return None if behavior is None else grpc.stream_stream_rpc_method_handler(behavior)
 
@@ -146,6 +160,8 @@ def main() -> None:
     server.add_generic_rpc_handlers((AnyMethod(Scripted(f"127.0.0.1:{port}")),))
     assert server.add_insecure_port(f"127.0.0.1:{port}") == port
     server.start()
+    if "graceful" in sys.argv:
+        signal.signal(signal.SIGTERM, lambda *_: server.stop(grace=2))
     print("ready", flush=True)
     server.wait_for_termination()
 

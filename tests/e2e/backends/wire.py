@@ -49,13 +49,18 @@ class Request:
 class Reply:
     """Initial metadata behind `:status`, length-prefixed messages, trailers (`grpc-status` among them).
 
-    `alone`: the trailers come in the one and only header block, gRPC's "Trailers-Only".
+    `alone`: the trailers come in the one and only header block, gRPC's "Trailers-Only". `reset`: the code of a
+    RST_STREAM that comes instead of the trailers. `piece`: the most bytes of the body in one frame; each has
+    `padding` bytes behind it, if that is not None.
     """
 
-    trailers: Fields
+    trailers: Fields = ()
     initial: Fields = ()
     body: bytes = b""
     alone: bool = False
+    reset: int | None = None
+    piece: int = FRAME
+    padding: int | None = None
 
 
 Answerer = Callable[[Request], Reply]
@@ -68,8 +73,8 @@ class Stream:
     window: int
     fields: Fields = ()
     body: bytearray = field(default_factory=bytearray)
-    out: bytes | None = None
-    trailers: Fields = ()
+    reply: Reply | None = None
+    sent: int = 0
 
 
 class Connection(asyncio.Protocol):
@@ -149,8 +154,7 @@ class Connection(asyncio.Protocol):
         self._pump()
 
     def _reply(self, number: int, stream: Stream) -> None:
-        reply = self._answer(Request(stream.fields, bytes(stream.body)))
-        stream.out, stream.trailers = reply.body, reply.trailers
+        reply = stream.reply = self._answer(Request(stream.fields, bytes(stream.body)))
         head = ((b":status", b"200"), (b"content-type", b"application/grpc"), *reply.initial)
         if reply.alone:
             self._send_fields(END_STREAM, number, (*head, *reply.trailers))
@@ -162,20 +166,43 @@ class Connection(asyncio.Protocol):
     def _pump(self) -> None:
         """Send what both windows allow of every answer."""
         for number, stream in list(self._streams.items()):
-            while stream.out and (size := min(FRAME, stream.window, self._window)) > 0:
-                part, stream.out = stream.out[:size], stream.out[size:]
-                stream.window -= len(part)
-                self._window -= len(part)
-                self._send(DATA, 0, number, part)
-            if stream.out == b"":
-                self._send_fields(END_STREAM, number, stream.trailers)
+            reply = stream.reply
+            if reply is None:
+                continue
+            flags, before, after = 0, b"", b""
+            if reply.padding is not None:
+                flags, before, after = PADDED, bytes([reply.padding]), bytes(reply.padding)
+            extra, frames = len(before) + len(after), list[bytes]()
+            while left := len(reply.body) - stream.sent:
+                size = min(reply.piece, left, min(stream.window, self._window) - extra)
+                if size <= 0:
+                    break
+                part = reply.body[stream.sent : stream.sent + size]
+                stream.sent += size
+                stream.window -= size + extra
+                self._window -= size + extra
+                frames.append(frame(DATA, flags, number, before + part + after))
+            self._transport.write(b"".join(frames))
+            if not left:
                 del self._streams[number]
+                self._end(number, reply)
+
+    def _end(self, number: int, reply: Reply) -> None:
+        if reply.reset is None:
+            self._send_fields(END_STREAM, number, reply.trailers)
+        else:
+            self._send(RST_STREAM, 0, number, reply.reset.to_bytes(4, "big"))
 
     def _send_fields(self, flags: int, number: int, fields: Fields) -> None:
         self._send(HEADERS, END_HEADERS | flags, number, self._encoder.encode(fields))
 
     def _send(self, kind: int, flags: int, number: int, payload: bytes = b"") -> None:
-        self._transport.write(struct.pack(">IBI", len(payload) << 8 | kind, flags, number) + payload)
+        self._transport.write(frame(kind, flags, number, payload))
+
+
+def frame(kind: int, flags: int, number: int, payload: bytes = b"") -> bytes:
+    """One frame as it goes over the wire."""
+    return struct.pack(">IBI", len(payload) << 8 | kind, flags, number) + payload
 
 
 def message(data: bytes, *, compressed: bool = False) -> bytes:
@@ -184,7 +211,12 @@ def message(data: bytes, *, compressed: bool = False) -> bytes:
 
 
 async def serve(port: int, answer: Answerer) -> None:
+    """Answer every call on loopback, for ever."""
+    await listen(port, lambda: Connection(answer))
+
+
+async def listen(port: int, connection: Callable[[], Connection]) -> None:
     """Listen on loopback, say `ready`, serve for ever."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(answer), "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", port)
     print("ready", flush=True)
     await server.serve_forever()
