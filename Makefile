@@ -18,7 +18,8 @@ VENV := .venv/.made-$(HERE)
 SETUP := .venv/.setup-$(HERE)
 DEV := .venv/.dev-$(HERE)
 BENCH := .venv/.bench-$(HERE)
-PINS := pyproject.toml constraints.txt
+PINS := pyproject.toml constraints.txt setup.py
+COMPILED := $(shell sed -n 's/^    "\(.*\.py\)",$$/\1/p' setup.py)
 INSTALL := $(BIN)/python -m pip install --progress-bar off -c constraints.txt --editable
 QUIETLY = $(PYTHON) -m tools.quietly
 
@@ -30,12 +31,15 @@ help: ## this list
 
 # --- Set-up -----------------------------------------------------------------------------------------------
 
-.PHONY: setup dev consul system-deps
+.PHONY: setup dev interpreted consul system-deps
 setup: $(SETUP) ## .venv with the commands splitter, model-server and verdigris
 	@:
 
 dev: $(DEV) ## … and with what tests and checks need
 	@:
+
+interpreted: ## the data path's sources instead of its compiled form, until something is installed again
+	@find mesh splitter -name '*.so' -delete
 
 $(VENV):
 	@test -n "$(PYTHON)"
@@ -43,12 +47,12 @@ $(VENV):
 	@$(QUIETLY) "virtual environment" $(PYTHON) -m venv --clear .venv
 	@touch $@
 
-$(SETUP): $(VENV) $(PINS)
-	@$(QUIETLY) "installing verdigris" $(INSTALL) .
+$(SETUP): $(VENV) $(PINS) $(COMPILED)
+	@$(QUIETLY) "compiling and installing verdigris" $(INSTALL) .
 	@touch $@
 
-$(DEV): $(VENV) $(PINS)
-	@$(QUIETLY) "installing verdigris and its tools" $(INSTALL) '.[dev]'
+$(DEV): $(VENV) $(PINS) $(COMPILED)
+	@$(QUIETLY) "compiling and installing verdigris and its tools" $(INSTALL) '.[dev]'
 	@touch $(SETUP) $@
 
 $(BENCH): $(SETUP)
@@ -77,9 +81,16 @@ bench: $(BENCH) consul ## the README's figures, each beside its peers
 
 # --- Tests and checks -------------------------------------------------------------------------------------
 
-.PHONY: test check lint format-check types imports protos-check
+.PHONY: test test-interpreted check lint format-check types imports protos-check
+test-interpreted: dev ## the data path's unit tests on its sources, as they run where nothing is compiled
+	@VERDIGRIS_INTERPRETED=1 $(BIN)/python -m pytest tests/mesh/http2 tests/splitter $(ARGS)
+
 test: dev consul ## the whole test suite; what this system lacks is skipped by name (ARGS goes to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: fuzz
+fuzz: dev ## nonsense for the wire (ARGS='--frames 2000000', --guided for coverage-guided, --help)
+	@$(BIN)/python -m tools.fuzz $(ARGS)
 
 check: lint format-check types imports protos-check ## lint, format, types, import contracts, generated code; never writes
 
@@ -123,4 +134,5 @@ lock: $(VENV) ## constraints.txt from pyproject.toml (ARGS=--upgrade for the new
 clean: ## remove everything that these targets made
 	rm -rf .venv .tools .cache .run build dist *.egg-info
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find mesh splitter -name '*.so' -delete
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

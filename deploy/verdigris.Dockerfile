@@ -3,7 +3,8 @@
 
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+COPY setup.py pyproject.toml constraints.txt README.md LICENSE ./
 COPY mesh mesh
 COPY splitter splitter
 COPY model_server model_server

@@ -249,7 +249,7 @@ class Call(Stream):
 
     def on_response(self, block: bytes, end: int) -> None:
         """A header block of the response: headers, or trailers. Raises `Malformed` and `BadBlock`."""
-        kind, status = read_head(block)
+        kind, status, length = read_head(block)
         if end and (status != "OK" or self.pool.troubled):
             self._judge(status or self.ending)
         if not self.responded:
@@ -260,6 +260,10 @@ class Call(Stream):
             else:
                 self.responded = True
                 self.kept = None
+                if (
+                    length >= 0 and not end and self.peer is not None
+                ):  # without DATA: perhaps the answer to a HEAD
+                    self.peer.left = length
                 block += self.target.mark
                 if status is not None:
                     self.ending = status

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from mesh import telemetry
 from mesh import traffic as document
+from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
 from mesh.tls import LiveTLS
 from mesh.tls_accept import TLSAcceptor
@@ -103,7 +104,7 @@ class DataPath:
 
     def table(self) -> dict[str, Any]:
         """The status, and what the data path does with it."""
-        return described(self.switch, self.control)
+        return {**described(self.switch, self.control), "compiled": COMPILED}
 
     # Serving
 

@@ -20,10 +20,13 @@ _CACHED_LENGTH: Final = 512
 
 
 class Head(NamedTuple):
-    """`status`: a gRPC status name, or what stands for it where the HTTP status is an error; None if nothing does."""
+    """`status`: a gRPC status name, or what stands for it where the HTTP status is an error; None if nothing does.
+    `length`: what `content-length` says; -1 if nothing.
+    """
 
     kind: int
     status: str | None
+    length: int = -1
 
 
 _heads: dict[bytes, Head] = {}
@@ -42,13 +45,17 @@ def read_head(block: bytes) -> Head:
 
 
 def _read(block: bytes) -> Head:
-    http, status, regular = 0, None, False
+    http, status, regular, length = 0, None, False, -1
     for name, value, _, _ in fields(block):
         if name[:1] != b":":
             regular = True
             if name == b"grpc-status":
                 code = int(value) if value.isdigit() and len(value) < 4 else 2
                 status = CODE_NAMES[code] if code < len(CODE_NAMES) else "UNKNOWN"
+            elif name == b"content-length":
+                if not value.isdigit() or len(value) > 18 or length not in (-1, int(value)):
+                    raise Malformed("content-length is no length (RFC 9110, 8.6)")
+                length = int(value)
         elif name != b":status" or regular or http:
             raise Malformed(f"the pseudo field {name!r} stands where a response has none (RFC 9113, 8.3)")
         elif len(value) != 3 or not value.isdigit() or value < b"100" or value == b"101":
@@ -57,4 +64,4 @@ def _read(block: bytes) -> Head:
             http = int(value)
     if http < 200:
         return Head(INTERIM if http else TRAILERS, status)
-    return Head(HEADERS, http_code(http) if status is None and http != 200 else status)
+    return Head(HEADERS, http_code(http) if status is None and http != 200 else status, length)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 from mesh import contract
 from mesh.http2 import frames
 from mesh.http2.blocks import Malformed, edited, literal
-from mesh.http2.stream import Stream
 from splitter import answers
 from splitter.ejection import FAILED as ENDPOINT_FAILED
 from splitter.head import INTERIM, read_head
+from splitter.leg import EndpointStream
 
 if TYPE_CHECKING:
     from splitter.call import Call
@@ -40,11 +40,10 @@ DROPPED: Final = "dropped"
 _ROLE: Final = literal(contract.HEADER_ROLE.encode(), contract.ROLE_SHADOW.encode())
 
 
-class ShadowLeg(Stream):
+class ShadowLeg(EndpointStream):
     """The stream of a shadow: it has no peer, and what it receives is granted again at once."""
 
     __slots__ = ("shadow",)
-    connection: "Upstream"
     shadow: "ShadowCall"
 
     def on_headers(self, block: bytes, end: int) -> None:
@@ -64,9 +63,9 @@ class ShadowLeg(Stream):
             self.connection.send(frames.window_update(self.id, room))
 
     def on_reset(self, code: int) -> None:
-        self.connection.own_fault = ""
-        if code == frames.REFUSED_STREAM and not self.connection.leaving:
-            self.connection.refused()
+        self.upstream.own_fault = ""
+        if code == frames.REFUSED_STREAM and not self.upstream.leaving:
+            self.upstream.refused()
         self.shadow.finish(FAILED, answers.reset_code(code))
 
     def on_connection_lost(self) -> None:

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from mesh import contract
 from splitter.picker import NO_BUCKET
 from splitter.spans import CLIENT, SERVER, SpanKey
@@ -46,6 +48,7 @@ class Series:
         self.durations = durations
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Observer:
     """One per switch."""
 

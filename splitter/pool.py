@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Final, Protocol, cast
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import frames
 from splitter.ejection import Ejection
 from splitter.observer import Observer
@@ -80,6 +82,7 @@ class Secure(Protocol):
         ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Pool:
     """See the module. `run` owns the connecting and must be running for calls to be served."""
 

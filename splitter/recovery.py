@@ -11,7 +11,7 @@ Three kinds of failure, and what each may cost (docs/architecture.md has them as
 """
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from mesh import contract
 from mesh.http2 import frames
@@ -35,7 +35,7 @@ def on_reset(call: "Call", leg: "Leg", code: int) -> None:
         return
     status = answers.reset_code(code)
     if code == frames.REFUSED_STREAM and not call.responded:
-        connection = leg.connection
+        connection = leg.upstream
         if connection.suspicious:
             taken = _resend(call, status, "goaway", again=True, suspicious=True)
         elif connection.leaving:
@@ -58,7 +58,7 @@ def on_lost(call: "Call", leg: "Leg") -> None:
         return
     if not call.responded and call.safe:
         again = call.attempts == 1
-        if _resend(call, "UNAVAILABLE", "lost", again=again, suspicious=leg.connection.suspicious):
+        if _resend(call, "UNAVAILABLE", "lost", again=again, suspicious=leg.upstream.suspicious):
             return
     message = f"the connection to {call.pool.endpoint} was lost"
     answers.answer(call, answers.UNAVAILABLE, message, started=call.responded)
@@ -93,8 +93,8 @@ def on_unavailable(call: "Call", status: str | None) -> bool:
     """
     if status not in ("UNAVAILABLE", "CANCELLED") or call.is_late():
         return False
-    leg = call.peer
-    again = leg is not None and leg.connection.leaving and call.attempts == 1  # type: ignore[attr-defined]
+    leg = cast("Leg | None", call.peer)
+    again = leg is not None and leg.upstream.leaving and call.attempts == 1
     return _resend(call, status, "status", again=again)
 
 

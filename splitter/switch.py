@@ -8,13 +8,14 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mesh.http2.blocks import fields
+from mypy_extensions import mypyc_attr
+
+from mesh.http2.blocks import Malformed, fields
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.server import ServerConnection
 from splitter import answers
 from splitter.budget import RetryBudget
 from splitter.call import Call
-from splitter.measured import MeasuredCall
 from splitter.mirror import Mirrors
 from splitter.request import RequestReader
 from splitter.wiring import PLAIN, Wiring
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from splitter.table import Table, Target
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ClientConnection(ServerConnection):
     """One client of the sidecar."""
 
@@ -97,8 +99,11 @@ class Switch:
         self.calls += 1
         table = self.table
         request = connection.reader.read(block, table.key_name)
-        kind = Call if request.length is None else MeasuredCall
-        call = kind(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
+        call = Call(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
+        if request.length is not None:
+            call.left = request.length
+            if end and call.left:
+                raise Malformed("the message is shorter than its content-length")
         connection.streams[stream_id] = call
         tracer = self.observer.tracer
         if tracer.enabled:

@@ -9,6 +9,8 @@ import asyncio
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import frames
 from mesh.http2.client import ClientConnection
 from mesh.http2.frames import ConnectionFault
@@ -23,6 +25,7 @@ RECOVERY: Final = 1.0
 """Seconds without a refusal after which it is given twice as much again."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Upstream(ClientConnection):
     """A connection to an endpoint, and the pool's eyes and ears."""
 

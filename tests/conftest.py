@@ -12,11 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from tests import compiled
+
 TEMPORARY = Path(__file__).parents[1] / ".cache" / "tmp"
 TEMPORARY.mkdir(parents=True, exist_ok=True)
 os.environ["TMPDIR"] = tempfile.tempdir = str(TEMPORARY)  # for us, and for every process that a test starts
 
+REFUSAL = compiled.prepare()
 NO_SKIP = os.environ.get("VERDIGRIS_NO_SKIP", "") not in ("", "0")
+
+
+def pytest_configure() -> None:
+    if REFUSAL is not None:
+        pytest.exit(REFUSAL, returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 def _forbid_skipping(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,15 +47,22 @@ def runs(*arguments: str) -> Callable[[], bool]:
     return present
 
 
+def headers() -> bool:
+    """Python's own, which whatever is compiled for it needs."""
+    return Path(sysconfig.get_path("include"), "Python.h").is_file()
+
+
 def folder(path: str) -> Callable[[], bool]:
     """The need is met by a folder that is there."""
     return lambda: Path(path).is_dir()
 
 
 GO_LIBRARIES = "/usr/share/gocode/src"
-VENV = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 NEEDS = (
-    Need(VENV, "virtual environments", runs(sys.executable, "-c", "import ensurepip, venv")),
+    Need(f"{VERSION}-venv", "virtual environments", runs(sys.executable, "-c", "import ensurepip, venv")),
+    Need("gcc", "compiling the data path", command("gcc")),
+    Need(f"{VERSION}-dev", "compiling the data path", headers),
     Need("ruby-grpc", "gRPC's own interop client and server", runs("/usr/bin/ruby", "-rgrpc", "-e", "exit")),
     Need("chromium", "edits in Consul's web UI", command("chromium")),
     Need("nodejs", "grpc-js clients", command("node")),

@@ -60,10 +60,10 @@ class Assembly:
                 return self._legacy.stateless(block)
             if block and block[0] & 0xE0 == 0x20:
                 return blocks.without_table_update(block)
-        except blocks.TooLarge as error:  # before the acknowledgement it costs ten times more: once is enough
-            raise _too_large(str(error)) from error
-        except blocks.BadBlock as error:
-            raise ConnectionFault(frames.COMPRESSION_ERROR, str(error)) from error
+        except blocks.TooLarge as large:  # before the acknowledgement it costs ten times more: once is enough
+            raise _too_large(str(large)) from large
+        except blocks.BadBlock as bad:
+            raise ConnectionFault(frames.COMPRESSION_ERROR, str(bad)) from bad
         return block
 
     def acknowledged(self) -> None:

@@ -257,12 +257,12 @@ class Legacy:
         """The same fields, in order, as literals. `BadBlock` where the block cannot be decoded; else `TooLarge`."""
         try:
             decoded = list(self._decoder.decode(block, raw=True))
-        except hpack.OversizedHeaderListError as error:
-            raise TooLarge(f"a header list above {self._limits.max_block} bytes") from error
-        except hpack.HPACKError as error:
-            raise BadBlock(str(error) or type(error).__name__) from error
-        except (IndexError, ValueError) as error:
-            raise BadBlock("the header block is cut short") from error
+        except hpack.OversizedHeaderListError as large:
+            raise TooLarge(f"a header list above {self._limits.max_block} bytes") from large
+        except hpack.HPACKError as bad:
+            raise BadBlock(str(bad) or type(bad).__name__) from bad
+        except (IndexError, ValueError) as short:
+            raise BadBlock("the header block is cut short") from short
         if len(decoded) > self._limits.max_fields:
             raise TooLarge(f"more than {self._limits.max_fields} fields")
         return b"".join(

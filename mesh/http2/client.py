@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, TypeVar
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import frames
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Stream)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ClientConnection(Inlet):
     """One connection to an upstream; usable once the upstream has acknowledged our SETTINGS (see `blocks`)."""
 

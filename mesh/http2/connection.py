@@ -9,6 +9,8 @@ import asyncio
 import logging
 from typing import ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import frames
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.limits import CONNECTION_WINDOW, CREDIT_STEP, Limits
@@ -25,6 +27,7 @@ _CUT_OFF: Final = frozenset(("unread", "write_timeout"))
 log = logging.getLogger(__name__)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Connection(Outlet):
     """What both roles share; `Dispatch` and `Inlet` read for it."""
 

@@ -7,6 +7,8 @@ notice.
 from collections.abc import Callable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import blocks, frames
 from mesh.http2.assembly import Assembly
 from mesh.http2.connection import Connection
@@ -21,6 +23,7 @@ _UPDATES_EARNED: Final = 4
 """As many as a frame that we sent is worth, or a stream: one for its stream and one for its connection, doubled."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Dispatch(Connection):
     """`Inlet` cuts the frames for it; the roles say what HEADERS on an unknown stream mean."""
 
@@ -68,6 +71,12 @@ class Dispatch(Connection):
             return
         if end - start < length:
             self.credit(length - (end - start))
+        if stream.left >= 0:
+            stream.left -= end - start
+            if stream.left < 0 or (ending and stream.left):  # a message that must not be passed on (8.1.1)
+                self.credit(end - start)
+                self._stream_fault(stream, frames.PROTOCOL_ERROR, "malformed")
+                return
         if empty:  # it says nothing, and a flood of such frames is the end of some servers: not passed on
             stream.replenish()
             return
@@ -109,15 +118,17 @@ class Dispatch(Connection):
                 elif end:
                     stream.settle()
                 return
+            if end and stream.left > 0:
+                raise blocks.Malformed("the message is shorter than its content-length")
             if self._serves:  # a second block of a request
                 blocks.check_trailers(block, end, self.limits)
             stream.recv_end = end == 1
             stream.on_headers(block, end)
-        except blocks.Malformed as error:
-            self._malformed(stream_id, stream, error)
+        except blocks.Malformed as malformed:
+            self._malformed(stream_id, stream, malformed)
             return
-        except blocks.BadBlock as error:
-            raise ConnectionFault(frames.COMPRESSION_ERROR, str(error)) from error
+        except blocks.BadBlock as bad:
+            raise ConnectionFault(frames.COMPRESSION_ERROR, str(bad)) from bad
         if end and stream.sent_end:
             self.forget(stream)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import frames
 from mesh.http2.dispatch import Dispatch
 from mesh.http2.frames import ConnectionFault
@@ -29,6 +31,7 @@ _DATA, _HEADERS, _WINDOW_UPDATE, _CONTINUATION = (
 log = logging.getLogger(__name__)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Inlet(Dispatch):
     """Subclasses say how a connection opens, and what HEADERS on an unknown stream mean.
 
@@ -106,6 +109,7 @@ class Inlet(Dispatch):
                         or length > self.recv_window
                         or length > stream.recv_window
                         or stream.recv_end is not False
+                        or stream.left >= 0
                     ):
                         self._on_data(stream_id, flags, length, buffer, start, end)
                     else:  # `_on_data` without its rare cases: saves 0.3 µs a frame

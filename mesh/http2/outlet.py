@@ -7,12 +7,15 @@ call over many small buffers costs more than one over the joined bytes).
 import asyncio
 from typing import ClassVar, cast
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import blocks, frames, sockets
 from mesh.http2.limits import CLOSE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT
 
 _make_head = frames.make_head
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Outlet:
     """The transport, and what waits for it. An `asyncio.Protocol` by its methods (not by inheritance, so that it can be
     compiled)."""

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import frames
 from mesh.http2.blocks import opens_request
 from mesh.http2.frames import ConnectionFault
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _DRAIN_PING: Final = b"vd-drain"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ServerConnection(Inlet):
     """One client's connection. Subclasses implement `on_call`."""
 

@@ -14,6 +14,8 @@ no case of its own.
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import mypyc_attr
+
 from mesh.http2 import blocks, frames
 from mesh.http2.limits import DEFAULT
 
@@ -35,6 +37,7 @@ _make_head = frames.make_head
 _DATA, _FRAME_LIMIT = frames.DATA, frames.FRAME_LIMIT
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Stream:
     """One side of a call. The base class relays everything to its `peer`; policies override what they must see.
 
@@ -45,6 +48,7 @@ class Stream:
     __slots__ = (
         "connection",
         "id",
+        "left",
         "peer",
         "queue",
         "queued",
@@ -58,6 +62,8 @@ class Stream:
         self.connection = connection
         self.id = stream_id
         self.peer: Stream | None = None
+        self.left = -1
+        """Bytes still to come by the `content-length` that the other end has sent; -1: it said nothing."""
         self.send_window = connection.peer_initial_window
         self.recv_window = connection.stream_window
         self.recv_end: bool | None = False

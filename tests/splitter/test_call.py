@@ -484,7 +484,7 @@ class TestALengthThatIsSaid:
             request = await at.blue.request()
             call.send(more, end=True)
             assert (await call.end()).reset == frames.PROTOCOL_ERROR
-            assert (await request.end()).reset == CANCEL
+            assert (await request.end()).reset == frames.PROTOCOL_ERROR
             assert not request.ended
             assert at.rig.observer.stream_faults == {("client", "malformed"): 1}
             other = at.client.call()
@@ -497,13 +497,33 @@ class TestALengthThatIsSaid:
             request = await at.blue.request()
             call.headers((b"x-checksum", b"1"), end=True)
             assert (await call.end()).reset == frames.PROTOCOL_ERROR
-            assert (await request.end()).reset == CANCEL
+            assert (await request.end()).reset == frames.PROTOCOL_ERROR
 
     async def test_an_empty_request_that_promises_bytes_reaches_nobody(self) -> None:
         async with pair() as at:
             call = at.client.call(SAFE, (b"content-length", b"6"), body=None)
             assert (await call.end()).reset == frames.PROTOCOL_ERROR
             assert await at.blue.quiet()
+
+    @pytest.mark.parametrize("body", [b"fo", b"four"])
+    async def test_an_answer_of_another_length_is_no_answer(self, body: bytes) -> None:
+        async with pair() as at:
+            call = at.client.call(SAFE)
+            request = await at.blue.request()
+            request.headers((b":status", b"200"), (b"content-length", b"3"))
+            request.send(body)
+            request.headers((b"grpc-status", b"0"), end=True)
+            assert (await call.end()).status == 13
+            assert (await request.end()).reset == frames.PROTOCOL_ERROR
+            assert at.rig.observer.stream_faults == {("upstream", "malformed"): 1}
+
+    async def test_an_answer_without_data_may_name_the_length_it_would_have_had(self) -> None:  # to a HEAD
+        async with pair() as at:
+            call = at.client.call(SAFE)
+            (await at.blue.request()).headers(
+                (b":status", b"200"), (b"content-length", b"3"), (b"grpc-status", b"0"), end=True
+            )
+            assert (await call.end()).status == 0
 
 
 class TestItsDeadline:

@@ -80,7 +80,7 @@ class Connecting:
 
 
 Sleep = Callable[[float], Awaitable[None]]
-FAST = Pace(connect_timeout=0.1, first_delay=0.01, longest_delay=0.5)
+FAST = Pace(connect_timeout=5.0, first_delay=0.01, longest_delay=0.5)
 
 
 @asynccontextmanager
@@ -151,7 +151,8 @@ class TestConnecting:
 
     @pytest.mark.parametrize("behavior", ["says nothing", "hangs up", "speaks no HTTP/2"])
     async def test_an_endpoint_that_accepts_but_does_not_serve_is_not_usable(self, behavior: str) -> None:
-        async with connecting(acknowledges=False) as at:
+        impatient = replace(FAST, connect_timeout=0.1)
+        async with connecting(acknowledges=False, pace=impatient) as at:
             peer = await at.server.connection()
             if behavior == "hangs up":
                 peer.cut()

@@ -22,7 +22,12 @@ def run_pytest(folder: Path, test: str, *, no_skip: str) -> subprocess.Completed
     (folder / "conftest.py").write_text(CONFTEST.read_text())
     (folder / "test_it.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", "/dev/null", "."]
-    environment = {"VERDIGRIS_NO_SKIP": no_skip, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    root = str(CONFTEST.parents[1])
+    environment = {
+        "VERDIGRIS_NO_SKIP": no_skip,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": root,
+    }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
