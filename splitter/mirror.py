@@ -241,6 +241,7 @@ class ShadowCall:
             self._judge(leg, outcome, detail)
             if not (leg.recv_end and leg.sent_end):
                 leg.send_reset(frames.CANCEL)
+            self.leg = None  # it still has us: no cycle, no work for the garbage collector
         self.switch.observer.shadow(self, outcome, detail)
 
     def _judge(self, leg: ShadowLeg, outcome: str, detail: str) -> None:

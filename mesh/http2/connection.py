@@ -138,6 +138,9 @@ class Connection(Outlet):
             if stream.queue or self.blocked:
                 self._release(stream)
             stream.queue = GONE
+            peer = stream.peer
+            if peer is not None and peer.queue is GONE:  # both are gone: no work for the garbage collector
+                stream.peer = peer.peer = None
             if self.alert:
                 self.on_forgotten()
 
