@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mesh.traffic import Traffic
+from splitter.endpoint import Secure
 from splitter.endpoints import Endpoints
 from splitter.facts import Facts
-from splitter.pool import Secure
 from splitter.switch import Switch
 from splitter.table import build
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from mesh import contract
 from mesh.consul import Instance
+from splitter.endpoint import Endpoint, Secure
 from splitter.observer import Observer
-from splitter.pool import Endpoint, Pool, Secure
+from splitter.pool import Pool
 from splitter.wiring import PLAIN, Wiring
 
 

@@ -7,79 +7,26 @@ calls it gets is `ejection`; `on_change` is called whenever either turns, so tha
 
 import asyncio
 import logging
-import random
-import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Final, Protocol, cast
+from typing import Final
 
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import frames
+from splitter.connector import Connector
 from splitter.ejection import Ejection
+from splitter.endpoint import STEADY, Endpoint, Pace, Secure
 from splitter.observer import Observer
 from splitter.tracing import NoTracer
 from splitter.upstream import Upstream
-from splitter.waiting import HOLD_LIMIT, MAX_HELD, Held, Waiting
+from splitter.waiting import Held, Waiting
 from splitter.wiring import PLAIN, Wiring
 
-__all__ = ["Endpoint", "Pace", "Pool", "Secure", "Upstream"]
-
-GROWTH: Final = 1.6
-JITTER: Final = 0.2
-MAX_CONNECTIONS: Final = 128
-"""To one endpoint: where it allows 100 streams on each, as many do, it then serves 12 800 calls at once."""
-CONNECTING: Final = 8
-"""Connections begun at once, where so many calls wait that one more would not do."""
-FLAPS: Final = 2
-"""Connections in a row that do not last before the endpoint is left out until one does."""
 UNCONNECTED: Final = 1 << 30
 """What an endpoint weighs that calls would have to wait for."""
-_FAILURES: Final = (OSError, TimeoutError, ValueError, OverflowError)
-"""Of connecting (`ssl.SSLError` is an OSError); the last two where what is registered is no address at all."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where one instance listens, and the colour it serves."""
-
-    color: str
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.color} {self.address}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds, but for the last."""
-
-    connect_timeout: float = 1.0
-    """For TCP, TLS and the SETTINGS exchange (linkerd's figure for outbound connections)."""
-    first_delay: float = 0.1
-    longest_delay: float = 5.0
-    """Between two attempts to connect."""
-    lasting: float = 1.0
-    """After which a connection has proved itself though no call came; or else it is not replaced without a pause."""
-    hold_limit: float = HOLD_LIMIT
-    linger: float = 5.0
-    """What is left of finished calls on a connection that is to close is let go this often."""
-    max_held: int = MAX_HELD
-
-
-class Secure(Protocol):
-    """TLS towards the endpoints, newest certificates first (`mesh.tls.LiveTLS`)."""
-
-    context: ssl.SSLContext
-
-    @property
-    def server_name(self) -> str | None:
-        """What their certificates must name; None: the address that is connected to."""
-        ...
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -95,7 +42,7 @@ class Pool:
         observer: Observer | None = None,
         tls: Secure | None = None,
         wiring: Wiring = PLAIN,
-        pace: Pace = Pace(),
+        pace: Pace = STEADY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`spare`: there is another endpoint that can do its work."""
@@ -118,18 +65,10 @@ class Pool:
         self._load = 0
         self._asked = 0
         self.wiring = wiring
-        self._delay = pace.first_delay
         self._on_change = on_change
         self._pace = pace
-        self._flaps = 0
-        """Connections in a row that did not last."""
-        self._flapped = False
-        """The last one was such, and nobody has paused for it yet."""
-        self._sleep = sleep
         self._spare = spare
-        self._tls = tls
-        self._wanted = asyncio.Event()
-        self._wanted.set()
+        self._connector = Connector(self, pace=pace, tls=tls, sleep=sleep)
 
     def __repr__(self) -> str:
         return f"<Pool {self.endpoint} usable={self.usable} in_flight={self.in_flight}>"
@@ -183,8 +122,7 @@ class Pool:
         if not self.waiting.put(call):
             call.reject("too many calls wait for a connection")
             return
-        if len(self.connections) < MAX_CONNECTIONS:
-            self._wanted.set()
+        self._connector.want()
 
     def serve_waiting(self, connection: Upstream | None = None) -> None:
         """Give what room there is, here or anywhere, to the calls that wait longest."""
@@ -221,28 +159,20 @@ class Pool:
         """A connection is gone."""
         if connection in self.connections:
             if not connection.leaving:
-                self._judge(connection)
+                self._connector.judge(connection)
             self.connections.remove(connection)
             self._replace()
 
     def leaving(self, connection: Upstream) -> None:
         """A connection takes no more calls."""
         if connection in self.connections:
-            self._judge(connection)
+            self._connector.judge(connection)
         self._replace()
-
-    def _judge(self, connection: Upstream) -> None:
-        if connection.proved:
-            self._flaps = 0
-            self._delay = self._pace.first_delay
-        else:
-            self._flaps += 1
-            self._flapped = True
 
     def _replace(self) -> None:
         """Connect again ahead of need, if no connection is left that takes calls."""
         if not self.retired and (self.waiting or not self.connected):
-            self._wanted.set()
+            self._connector.want()
 
     def retire(self) -> None:
         """The endpoint has left: no new calls; each connection closes after its last."""
@@ -262,97 +192,36 @@ class Pool:
         if self.connections:
             asyncio.get_running_loop().call_later(self._pace.linger, self._let_go)
 
-    # Connecting
+    # What the connector tells
 
     async def run(self) -> None:
-        """Connect whenever a connection is wanted, with back-off while that fails or does not last; until cancelled."""
-        while not self.retired:
-            await self._wanted.wait()
-            self._wanted.clear()
-            if self.connected and not self.waiting:
-                continue  # what was wanted has been served
-            if self._flapped and not self.connected:
-                self._flapped = False
-                if self._flaps >= FLAPS:
-                    self._fail(f"{self.endpoint} closes connections as soon as they are made")
-                    if self._spare(self):
-                        self.waiting.reject(self.problem)
-                await self._pause()
-            failures = await asyncio.gather(
-                *(self._connect() for _ in range(self._needed())), return_exceptions=True
-            )
-            for error in failures:
-                if error is not None and not isinstance(error, _FAILURES):
-                    raise error
-            error = next((each for each in failures if each is not None), None)
-            if error is not None:
-                log.info("cannot connect to %s: %s", self.endpoint, error or type(error).__name__)
-                if not self.connected:
-                    self._fail(f"cannot connect to {self.endpoint}: {error or 'timed out'}")
-                    self.waiting.reject(self.problem)
-                await self._pause()
-                self._wanted.set()
+        """Connect whenever a connection is wanted; until cancelled."""
+        await self._connector.run()
 
-    def _needed(self) -> int:
-        """Connections to open now: one, or as many as the calls that wait would fill."""
-        if not self.connected:
-            return 1
-        each = max(1, max(connection.given for connection in self.connections))
-        return min(-(-len(self.waiting) // each), CONNECTING, MAX_CONNECTIONS - len(self.connections))
-
-    async def _pause(self) -> None:
-        delay, self._delay = self._delay, min(self._delay * GROWTH, self._pace.longest_delay)
-        await self._sleep(delay * random.uniform(1 - JITTER, 1 + JITTER))
-
-    async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        connection = Upstream(self)
-        endpoint, tls = self.endpoint, self._tls
-        try:
-            async with asyncio.timeout(self._pace.connect_timeout):
-                transport, _ = await loop.create_connection(
-                    lambda: cast("asyncio.Protocol", connection),
-                    endpoint.address,
-                    endpoint.port,
-                    ssl=tls.context if tls is not None else None,
-                    server_hostname=(tls.server_name or endpoint.address) if tls is not None else None,
-                )
-                if (
-                    tls is not None
-                    and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2"
-                ):
-                    raise ConnectionError("it does not speak HTTP/2 (ALPN)")
-                await connection.ready
-        except BaseException:
-            connection.close()
-            raise
+    def add(self, connection: Upstream, *, usable: bool) -> None:
+        """A connection is made. `usable`: those before it have lasted, so calls may come."""
         if self.retired:
             connection.leave()
             return
         self.connections.append(connection)
         self._roomy = connection
-        loop.call_later(self._pace.lasting, self._prove, connection)
-        if self._flaps < FLAPS:
-            self._turn(True)
+        if usable:
+            self.turn(usable=True)
         self.serve_waiting(connection)
         connection.alert = connection.alert or bool(self.waiting)
-        if self.waiting and len(self.connections) < MAX_CONNECTIONS:
-            self._wanted.set()
+        if self.waiting:
+            self._connector.want()
 
-    def _prove(self, connection: Upstream) -> None:
-        """It has lasted, if it is still there."""
-        if connection in self.connections and not connection.leaving and not self.retired:
-            connection.proved = True
-            self._flaps = 0
-            self._delay = self._pace.first_delay
-            self._turn(True)
-
-    def _fail(self, problem: str) -> None:
-        """No call can be served for now."""
+    def fail(self, problem: str, *, unreachable: bool = False) -> None:
+        """No call can be served for now; those that wait are told, unless they have nowhere else to go and may be
+        lucky."""
         self.problem = problem
-        self._turn(False)
+        self.turn(usable=False)
+        if unreachable or self._spare(self):
+            self.waiting.reject(problem)
 
-    def _turn(self, usable: bool) -> None:
+    def turn(self, *, usable: bool) -> None:
+        """Whether calls can be served."""
         if usable:
             self.problem = ""
         if usable != self.usable:

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from splitter.pool import Upstream
+    from splitter.upstream import Upstream
 
 MAX_HELD: Final = 16_384
 """Calls that may wait for one endpoint: each costs 1 KiB, and what its client may send before it is granted more."""

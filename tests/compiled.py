@@ -14,17 +14,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("mesh", "splitter")
+LIBRARY = f"mesh/compiled__mypyc{EXTENSION_SUFFIXES[0]}"
+"""Holds the code; the modules beside their sources only load it, and are not made anew."""
 
 
 def stale(root: Path = ROOT) -> list[Path]:
     """Sources that are newer than what was compiled from them."""
-    found = []
-    for package in PACKAGES:
-        for source in sorted((root / package).rglob("*.py")):
-            compiled = source.with_suffix(EXTENSION_SUFFIXES[0])
-            if compiled.exists() and compiled.stat().st_mtime < source.stat().st_mtime:
-                found.append(source.relative_to(root))
-    return found
+    library = root / LIBRARY
+    if not library.exists():
+        return []
+    built = library.stat().st_mtime
+    sources = (source for package in PACKAGES for source in sorted((root / package).rglob("*.py")))
+    compiled = (source for source in sources if source.with_suffix(EXTENSION_SUFFIXES[0]).exists())
+    return [source.relative_to(root) for source in compiled if source.stat().st_mtime > built]
 
 
 class Interpreted(MetaPathFinder):

@@ -13,7 +13,11 @@ SUFFIX = compiled.EXTENSION_SUFFIXES[0]
 def tree(root: Path, *, source: int, built: int | None) -> None:
     folder = root / "mesh" / "http2"
     folder.mkdir(parents=True)
-    for path, when in ((folder / "frames.py", source), (folder / f"frames{SUFFIX}", built)):
+    for path, when in (
+        (folder / "frames.py", source),
+        (folder / f"frames{SUFFIX}", 1 if built else None),
+        (root / compiled.LIBRARY, built),
+    ):
         if when is not None:
             path.touch()
             os.utime(path, (when, when))

@@ -26,12 +26,12 @@ from mesh.consul import Entry, Instance
 from mesh.http2 import frames
 from splitter.call import Call
 from splitter.control import Control
+from splitter.endpoint import Endpoint
 from splitter.facts import Facts, Seen
 from splitter.knowledge import Knowledge
 from splitter.lastgood import LastGood
 from splitter.mirror import ShadowCall
 from splitter.observer import Observer
-from splitter.pool import Endpoint
 from splitter.switch import ClientConnection, Switch
 from splitter.table import build
 from splitter.tracing import NoTracer, Tracer

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest_asyncio
 
 from mesh.consul import Instance
+from splitter.endpoint import Endpoint
 from splitter.endpoints import Endpoints, colors_of
-from splitter.pool import Endpoint
 
 BLUE = Instance("b1", "127.0.0.1", 1, ("blue", "verdigris"), {}, True)
 GREEN = Instance("g1", "127.0.0.1", 2, ("green", "verdigris"), {}, True)

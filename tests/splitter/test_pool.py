@@ -10,8 +10,9 @@ import pytest
 
 from mesh.http2 import frames
 from mesh.http2.stream import Stream
-from splitter import pool as module
-from splitter.pool import Endpoint, Pace, Pool
+from splitter import connector as module
+from splitter.endpoint import Endpoint, Pace
+from splitter.pool import Pool
 from splitter.upstream import Upstream
 from tests.splitter.rig import LOOPBACK, Backend
 from tests.splitter.wire import News, Peer

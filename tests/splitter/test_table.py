@@ -8,7 +8,8 @@ import pytest
 
 from mesh import contract, traffic
 from splitter.ejection import FIRST
-from splitter.pool import Endpoint, Pool
+from splitter.endpoint import Endpoint
+from splitter.pool import Pool
 from splitter.table import NOBODY, Table, Target, build
 
 

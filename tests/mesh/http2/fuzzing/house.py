@@ -3,12 +3,14 @@
 from mesh import traffic
 from mesh.http2.client import ClientConnection
 from mesh.http2.server import ServerConnection
+from splitter.endpoint import Endpoint
 from splitter.observer import Observer
-from splitter.pool import Endpoint, Pool, Upstream
+from splitter.pool import Pool
 from splitter.switch import ClientConnection as Client
 from splitter.switch import Switch
 from splitter.table import build
 from splitter.tracing import NoTracer
+from splitter.upstream import Upstream
 from tests.mesh.http2 import relay
 
 DOCUMENT = b"""{"split": {"blue": 50, "green": 50}, "methods": {"safe": ["/a.B/*"]},
