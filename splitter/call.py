@@ -6,8 +6,8 @@ Frames go from peer to peer; the call only looks at the first response block (to
 (to count the status). Until the first response it keeps the request, up to 64 KiB, so that it can be sent again
 elsewhere if the first endpoint provably did not process it, or if the method is safe to run twice.
 
-This is the hot path: a unary call without shadows costs about 8 µs of Python, of which a method call is 0.1, so
-what happens in every call stands in few functions, and what is rare in functions of its own.
+This is the hot path: a unary call without shadows costs about 2.7 µs of compiled Python, 10.6 of interpreted, so what
+happens in every call stands in few functions, and what is rare in functions of its own (`recovery`, for one).
 """
 
 from time import perf_counter_ns
@@ -46,32 +46,10 @@ class Call(Stream):
     """The client's side of a call, and the call itself. Opened by the switch, which then decides its colour."""
 
     __slots__ = (
-        "attempts",
-        "block",
-        "bucket",
-        "done",
-        "ended",
-        "ending",
-        "kept",
-        "kept_size",
-        "leg_field",
-        "leg_span",
-        "leg_started",
-        "passed",
-        "path",
-        "pool",
-        "reason",
-        "request",
-        "responded",
-        "safe",
-        "shadows",
-        "started",
-        "switch",
-        "table",
-        "target",
-        "trace",
-        "turned_away",
-    )
+        "attempts", "block", "bucket", "done", "ended", "ending", "kept", "kept_size", "leg_field",
+        "leg_span", "leg_started", "passed", "path", "pool", "reason", "request", "responded", "safe",
+        "shadows", "started", "switch", "table", "target", "trace", "turned_away",
+    )  # fmt: skip
     pool: "Pool"
 
     def __init__(
@@ -249,7 +227,7 @@ class Call(Stream):
 
     def on_response(self, block: bytes, end: int) -> None:
         """A header block of the response: headers, or trailers. Raises `Malformed` and `BadBlock`."""
-        kind, status, length = read_head(block)
+        kind, status, length = read_head(block, self.connection.limits)
         if end and (status != "OK" or self.pool.troubled):
             self._judge(status or self.ending)
         if not self.responded:

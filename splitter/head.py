@@ -6,6 +6,7 @@ Most blocks of a service are the same few, byte for byte, so what they say is re
 from typing import Final, NamedTuple
 
 from mesh.http2.blocks import Malformed, fields
+from mesh.http2.limits import DEFAULT, Limits
 from splitter.answers import CODE_NAMES, http_code
 
 HEADERS: Final = 0
@@ -32,11 +33,11 @@ class Head(NamedTuple):
 _heads: dict[bytes, Head] = {}
 
 
-def read_head(block: bytes) -> Head:
+def read_head(block: bytes, limits: Limits = DEFAULT) -> Head:
     """Read a stateless block of a response, headers or trailers. Raises `BadBlock` and `Malformed`."""
     head = _heads.get(block)
     if head is None:
-        head = _read(block)
+        head = _read(block, limits)
         if len(block) <= _CACHED_LENGTH:
             if len(_heads) >= _CACHE_LIMIT:
                 _heads.clear()
@@ -44,9 +45,9 @@ def read_head(block: bytes) -> Head:
     return head
 
 
-def _read(block: bytes) -> Head:
+def _read(block: bytes, limits: Limits) -> Head:
     http, status, regular, length = 0, None, False, -1
-    for name, value, _, _ in fields(block):
+    for name, value, _, _ in fields(block, 0, limits):
         if name[:1] != b":":
             regular = True
             if name == b"grpc-status":

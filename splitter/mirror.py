@@ -47,7 +47,7 @@ class ShadowLeg(EndpointStream):
     shadow: "ShadowCall"
 
     def on_headers(self, block: bytes, end: int) -> None:
-        head = read_head(block)
+        head = read_head(block, self.connection.limits)
         if end:
             if head.kind == INTERIM:
                 raise Malformed("it ends before it began")

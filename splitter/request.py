@@ -9,6 +9,7 @@ from typing import Final
 
 from mesh import contract
 from mesh.http2.blocks import Field, Malformed, fields
+from mesh.http2.limits import DEFAULT, Limits
 
 REMEMBERED: Final = 8
 """Prefixes kept per client connection: one for each method that it calls often."""
@@ -147,9 +148,10 @@ class RequestReader:
     so far that the call is not mirrored once more.
     """
 
-    __slots__ = ("_key_name", "_known", "_last_block", "_last_fields", "_trusted")
+    __slots__ = ("_key_name", "_known", "_last_block", "_last_fields", "_limits", "_trusted")
 
-    def __init__(self, *, trusted: bool = False) -> None:
+    def __init__(self, limits: Limits = DEFAULT, *, trusted: bool = False) -> None:
+        self._limits = limits
         self._trusted = trusted
         self._key_name: bytes | None = None
         self._known: list[tuple[bytes, Request]] = []
@@ -166,9 +168,9 @@ class RequestReader:
                 if len(block) == len(prefix):
                     return known
                 request = known.copy()
-                request.take(fields(block, known.end), key_name, trusted=self._trusted)
+                request.take(fields(block, known.end, self._limits), key_name, trusted=self._trusted)
                 return request
-        found = fields(block)
+        found = fields(block, 0, self._limits)
         request = Request()
         request.take(found, key_name, trusted=self._trusted)
         if request.path is None or not request.method or not request.scheme:

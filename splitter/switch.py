@@ -36,13 +36,13 @@ class ClientConnection(ServerConnection):
         wiring = switch.wiring
         super().__init__(limits=wiring.limits, token=wiring.token, caretaker=wiring.caretaker)
         self.switch = switch
-        self.reader = RequestReader()
+        self.reader = RequestReader(wiring.limits)
 
     def connection_made(self, transport: "BaseTransport") -> None:
         super().connection_made(transport)
         switch = self.switch
         if transport.get_extra_info("peercert"):
-            self.reader = RequestReader(trusted=True)
+            self.reader = RequestReader(switch.wiring.limits, trusted=True)
         if self.fault is not None:  # one too many
             return
         switch.clients.add(self)
@@ -109,7 +109,11 @@ class Switch:
         if tracer.enabled:
             call.trace = tracer.begin(request.traceparent[1] if request.traceparent else None)
         picker = table.picker
-        metadata = {(name, value) for name, value, _, _ in fields(block)} if picker.overrides else ()
+        metadata = (
+            {(name, value) for name, value, _, _ in fields(block, 0, self.wiring.limits)}
+            if picker.overrides
+            else ()
+        )
         pick = picker.pick(request.key, metadata)
         target = table.targets.get(pick[0]) if pick is not None else None
         pool = target.choose() if target is not None else None

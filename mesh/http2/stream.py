@@ -17,13 +17,10 @@ from typing import TYPE_CHECKING, Final
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import blocks, frames
-from mesh.http2.limits import DEFAULT
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
 
-GRANT_LIMIT: Final = DEFAULT.stream_window
-LOW_WATER: Final = DEFAULT.stream_window // 2
 SLIVER: Final = 1_024
 """Bytes: a window that grows by less is not worth a frame of its own (RFC 1122, 4.2.3.3 on silly windows)."""
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.http2.blocks import BadBlock, Malformed, block_of
+from mesh.http2.limits import Limits
 from splitter.request import REMEMBERED, REMEMBERED_BYTES, REMEMBERED_FIELDS, RequestReader, is_sampled
 
 Pairs = list[tuple[bytes, bytes]]
@@ -302,3 +303,10 @@ def test_what_is_remembered_of_a_client_is_bounded() -> None:
     held = sum(len(prefix) for prefix, _ in reader._known) + len(reader._last_block)
     assert held <= (REMEMBERED + 1) * REMEMBERED_BYTES
     assert len(reader._last_fields) <= REMEMBERED_FIELDS
+
+
+def test_a_limit_that_was_set_is_the_one_that_holds() -> None:
+    block = call(b"/a.S/One", *((b"x-%d" % number, b"1") for number in range(10)))
+    assert RequestReader().read(block, None).path == b"/a.S/One"
+    with pytest.raises(Malformed):
+        RequestReader(Limits(max_fields=10)).read(block, None)

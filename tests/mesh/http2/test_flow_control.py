@@ -4,8 +4,7 @@ All of them together, at random, are in `test_simulation`.
 """
 
 from mesh.http2 import frames as f
-from mesh.http2.limits import Limits
-from mesh.http2.stream import GRANT_LIMIT
+from mesh.http2.limits import DEFAULT, Limits
 from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, linked, unsettled
 from tests.mesh.http2.spoken import WINDOW, answering, data, grants, kinds, much, sizes
 from tests.mesh.http2.wire import heard, told, turn
@@ -19,10 +18,10 @@ async def test_a_short_call_is_granted_nothing_it_does_not_need() -> None:
 
 async def test_a_sender_is_granted_more_once_half_of_its_window_is_used() -> None:
     link = await answering(upstream_settings={WINDOW: f.MAX_WINDOW})
-    link.client.say(much(1, GRANT_LIMIT // 2))
+    link.client.say(much(1, DEFAULT.stream_window // 2))
     assert grants(await heard(link.client), 1) == 0
     link.client.say(data(1, b"x"))
-    assert grants(await heard(link.client), 1) == GRANT_LIMIT // 2 + 1
+    assert grants(await heard(link.client), 1) == DEFAULT.stream_window // 2 + 1
     link.client.say(much(1, 60_000))
     assert grants(await heard(link.client), 1) == 0
 
@@ -32,7 +31,7 @@ async def test_no_sender_is_granted_more_than_the_limit() -> None:
     for _ in range(20):
         link.client.say(much(1, 16_384))
         await heard(link.client)
-        assert link.front.streams[1].recv_window <= GRANT_LIMIT
+        assert link.front.streams[1].recv_window <= DEFAULT.stream_window
     assert link.front.streams[1].recv_window >= 32_767
 
 
@@ -60,13 +59,13 @@ async def test_new_settings_are_acknowledged_before_they_are_used() -> None:
 
 async def test_a_destination_that_is_stuck_as_a_whole_causes_no_more_grants() -> None:
     link = await answering(narrow=True, client_settings={WINDOW: f.MAX_WINDOW})
-    link.upstream.say(much(1, GRANT_LIMIT))
+    link.upstream.say(much(1, DEFAULT.stream_window))
     assert sum(sizes(await heard(link.client))) == 65_535  # all that the client's connection admits
     assert grants(await heard(link.upstream), 1) == 0
-    assert link.front.streams[1].queued == GRANT_LIMIT - 65_535
-    link.client.say(f.window_update(0, GRANT_LIMIT))
-    assert sum(sizes(await heard(link.client))) == GRANT_LIMIT - 65_535
-    assert grants(await heard(link.upstream), 1) == GRANT_LIMIT
+    assert link.front.streams[1].queued == DEFAULT.stream_window - 65_535
+    link.client.say(f.window_update(0, DEFAULT.stream_window))
+    assert sum(sizes(await heard(link.client))) == DEFAULT.stream_window - 65_535
+    assert grants(await heard(link.upstream), 1) == DEFAULT.stream_window
 
 
 async def test_a_connection_for_which_too_much_waits_causes_no_grants_until_less_does() -> None:
@@ -77,9 +76,9 @@ async def test_a_connection_for_which_too_much_waits_causes_no_grants_until_less
     streams = range(1, 17, 2)
     for stream_id in streams:
         await link.open(stream_id)
-        await link.at_client(f.headers(stream_id, RESPONSE, 0) + much(stream_id, GRANT_LIMIT))
+        await link.at_client(f.headers(stream_id, RESPONSE, 0) + much(stream_id, DEFAULT.stream_window))
     await heard(link.upstream)
-    assert link.front.queued == len(streams) * GRANT_LIMIT - 65_535
+    assert link.front.queued == len(streams) * DEFAULT.stream_window - 65_535
     while link.front.queued:
         too_much = link.front.queued > most + 40_000
         waiting = [each for each in streams if link.front.streams[each].queued > 40_000]
@@ -87,7 +86,7 @@ async def test_a_connection_for_which_too_much_waits_causes_no_grants_until_less
         await heard(link.client)
         found = await heard(link.upstream)
         assert not too_much or not any(grants(found, each) for each in waiting)
-    assert min(leg.recv_window for leg in link.back.streams.values()) >= GRANT_LIMIT // 2
+    assert min(leg.recv_window for leg in link.back.streams.values()) >= DEFAULT.stream_window // 2
     assert not any(unsettled(link.front, link.back).values())
 
 
@@ -102,7 +101,7 @@ async def test_what_is_granted_and_what_is_queued_are_never_more_than_the_limit_
             link.upstream.say(much(stream_id, min(leg.recv_window, 100_000)))
         await told(link.client, f.window_update(0, 20_000))
         for stream_id, leg in link.back.streams.items():
-            assert leg.recv_window + link.front.streams[stream_id].queued <= GRANT_LIMIT
+            assert leg.recv_window + link.front.streams[stream_id].queued <= DEFAULT.stream_window
 
 
 async def test_the_end_of_a_message_needs_no_window() -> None:
