@@ -28,6 +28,7 @@ COMPILED = [
     "splitter/deadline.py",
     "splitter/ejection.py",
     "splitter/head.py",
+    "splitter/kept.py",
     "splitter/leg.py",
     "splitter/mirror.py",
     "splitter/observer.py",

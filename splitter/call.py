@@ -20,6 +20,7 @@ from mesh.http2.stream import Stream
 from splitter import deadline, recovery
 from splitter.ejection import FAILED
 from splitter.head import INTERIM, TRAILERS, read_head
+from splitter.kept import KEPT_LEAST, KEPT_LIMIT, Piece, joined
 from splitter.leg import Leg
 from splitter.picker import NO_BUCKET
 from splitter.table import NOBODY
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
     from splitter.tracing import Context
     from splitter.upstream import Upstream
 
-KEPT_LIMIT: Final = 65_536
-"""Request bytes kept for sending again (linkerd's figure)."""
-KEPT_LEAST: Final = 64
-"""What a kept piece counts at least, or a request of one-byte frames would be almost free."""
 EARLY: Final = 0.05
 """Of a timeout: clients round it up when they write it down (gRPC core to a hundredth), and give up by their own."""
 
@@ -74,7 +71,7 @@ class Call(Stream):
         """The first header block ended the request."""
         self.safe = table.is_safe(self.path)
         self.started = perf_counter_ns()
-        self.kept: list[tuple[bytes, int, bool]] | None = []
+        self.kept: list[Piece] | None = []
         """The request after its first block: (bytes, end, is a header block). None once it cannot be sent again."""
         self.kept_size = 0
         self.passed = 0
@@ -167,16 +164,16 @@ class Call(Stream):
             leg.sent_end = True
         if self.kept:
             self._send_kept(leg, self.kept)
+        if self.recv_window < self.connection.low_water:
+            self.replenish()
 
-    def _send_kept(self, leg: Leg, kept: list[tuple[bytes, int, bool]]) -> None:
+    def _send_kept(self, leg: Leg, kept: list[Piece]) -> None:
         for position, (payload, end, is_block) in enumerate(kept):
             if is_block:
                 leg.send_headers(payload, end)
             else:
                 leg.send_data(payload, end, self.connection if position >= self.passed else None)
         self.passed = len(kept)
-        if self.recv_window < self.connection.low_water:
-            self.replenish()
 
     # From the client
 
@@ -185,6 +182,8 @@ class Call(Stream):
         self._keep(block, end, True)
         if leg is not None:
             leg.send_headers(block, end)
+            if self.done:
+                self._stop_request()
 
     def on_data(self, payload: bytes, end: int) -> None:
         leg = self.peer
@@ -195,14 +194,18 @@ class Call(Stream):
                 self.connection.credit(len(payload))
             return
         leg.send_data(payload, end, self.connection)
-        if self.recv_window < self.connection.low_water and not end:
+        if self.done:
+            self._stop_request()
+        elif self.recv_window < self.connection.low_water and not end:
             self.replenish()
 
     def _keep(self, payload: bytes, end: int, is_block: bool) -> None:
         """More of the request, for sending it again and for its shadows."""
         kept = self.kept
         if kept is not None:
-            kept.append((payload, end, is_block))
+            waits = self.peer is None and len(kept) > self.passed
+            if not waits or not joined(kept, payload, end, is_block):
+                kept.append((payload, end, is_block))
             self.kept_size += max(len(payload), KEPT_LEAST)
             if self.peer is not None:
                 self.passed += 1
@@ -250,10 +253,13 @@ class Call(Stream):
         self.send_headers(block, end)
         if end:
             self.finish(status or self.ending)
-            leg = self.peer
-            if leg is not None and leg.queue:
-                # Nobody reads the rest of the request, nor grants windows for it
-                leg.send_reset(frames.CANCEL)
+            self._stop_request()
+
+    def _stop_request(self) -> None:
+        """The response is complete: perhaps nobody reads the rest of the request, nor grants windows for it."""
+        leg = self.peer
+        if leg is not None and leg.queue:
+            leg.send_reset(frames.CANCEL)
 
     def _on_interim(self, kind: int, end: int) -> None:
         if kind != INTERIM or end:
@@ -268,6 +274,7 @@ class Call(Stream):
         """The response is over with its data."""
         self._judge(self.ending)
         self.finish(self.ending)
+        self._stop_request()
 
     # The end
 

@@ -80,9 +80,10 @@ class Connector:
                 continue
             if not isinstance(error, _FAILURES):
                 raise error
-            log.info("cannot connect to %s: %s", pool.endpoint, error or type(error).__name__)
+            reason = str(error) or f"no answer within {self._pace.connect_timeout:g} s"
+            log.info("cannot connect to %s: %s", pool.endpoint, reason)
             if not pool.connected:
-                pool.fail(f"cannot connect to {pool.endpoint}: {error or 'timed out'}", unreachable=True)
+                pool.fail(f"cannot connect to {pool.endpoint}: {reason}", unreachable=True)
             await self._pause()
             self._wanted.set()
 

@@ -17,6 +17,7 @@ from mesh.http2.blocks import Malformed, edited, literal
 from splitter import answers
 from splitter.ejection import FAILED as ENDPOINT_FAILED
 from splitter.head import INTERIM, read_head
+from splitter.kept import Piece, joined
 from splitter.leg import EndpointStream
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class ShadowCall:
         self.ended = call.ended
         self.done = False
         self.leg: ShadowLeg | None = None
-        self.kept: list[tuple[bytes, int, bool]] = []
+        self.kept: list[Piece] = []
         self.kept_size = 0
         self.started = perf_counter_ns()
         request = call.request
@@ -209,7 +210,8 @@ class ShadowCall:
             return
         self.ended = end
         if self.leg is None:
-            self.kept.append((payload, end, is_block))
+            if not joined(self.kept, payload, end, is_block):
+                self.kept.append((payload, end, is_block))
             self.kept_size += len(payload)
         else:
             self._send(self.leg, payload, end, is_block)

@@ -158,16 +158,19 @@ class Pool:
     def lost(self, connection: Upstream) -> None:
         """A connection is gone."""
         if connection in self.connections:
-            if not connection.leaving:
-                self._connector.judge(connection)
+            self._judge(connection)
             self.connections.remove(connection)
             self._replace()
 
     def leaving(self, connection: Upstream) -> None:
         """A connection takes no more calls."""
-        if connection in self.connections:
-            self._connector.judge(connection)
+        self._judge(connection)
         self._replace()
+
+    def _judge(self, connection: Upstream) -> None:
+        if connection.acknowledged and not connection.judged and not self.retired:
+            connection.judged = True
+            self._connector.judge(connection)
 
     def _replace(self) -> None:
         """Connect again ahead of need, if no connection is left that takes calls."""
@@ -215,7 +218,11 @@ class Pool:
     def fail(self, problem: str, *, unreachable: bool = False) -> None:
         """No call can be served for now; those that wait are told, unless they have nowhere else to go and may be
         lucky."""
-        self.problem = problem
+        if problem != self.problem:
+            log.warning("%s", problem)
+            self.problem = problem
+            if not self.usable:
+                self._on_change()
         self.turn(usable=False)
         if unreachable or self._spare(self):
             self.waiting.reject(problem)

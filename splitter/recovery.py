@@ -60,7 +60,8 @@ def on_lost(call: "Call", leg: "Leg") -> None:
         again = call.attempts == 1
         if _resend(call, "UNAVAILABLE", "lost", again=again, suspicious=leg.upstream.suspicious):
             return
-    message = f"the connection to {call.pool.endpoint} was lost"
+    fault = leg.upstream.fault
+    message = f"the connection to {call.pool.endpoint} was lost" + (f": {fault.text}" if fault else "")
     answers.answer(call, answers.UNAVAILABLE, message, started=call.responded)
     call.finish("UNAVAILABLE")
 
@@ -119,6 +120,8 @@ def late_block(call: "Call") -> bytes:
         append = call.leg_field
         if request.traceparent is not None:
             drop += (request.traceparent,)
+        if request.tracestate and not call.trace.parent_id:  # the trace begins here
+            drop += request.tracestate
     if expires is not None and request.timeout is not None:
         drop += (request.timeout,)
         append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
@@ -142,7 +145,6 @@ def _resend(
         observer.resend_refused("attempts")
         return False
     if call.is_late():
-        observer.failed_leg(call, status)
         _drop_leg(call)
         on_expired(call)
         return True

@@ -8,7 +8,7 @@ the next block that starts with it is read only from there on: 6 µs become 1–
 from typing import Final
 
 from mesh import contract
-from mesh.http2.blocks import Field, Malformed, fields
+from mesh.http2.blocks import Field, Malformed, TooLarge, fields
 from mesh.http2.limits import DEFAULT, Limits
 
 REMEMBERED: Final = 8
@@ -29,6 +29,7 @@ class Request:
 
     __slots__ = (
         "authority",
+        "count",
         "end",
         "key",
         "length",
@@ -63,6 +64,8 @@ class Request:
         """Fields that must not reach an endpoint: ours from a client, and all but the last of those that are single."""
         self.end = 0
         """How much of the block this describes."""
+        self.count = 0
+        """How many fields that is."""
 
     def copy(self) -> "Request":
         """An independent copy, to go on reading with."""
@@ -72,7 +75,7 @@ class Request:
         twin.traceparent, twin.timeout = self.traceparent, self.timeout
         twin.tracestate = self.tracestate
         twin.length, twin.shadow = self.length, self.shadow
-        twin.strays, twin.end = self.strays, self.end
+        twin.strays, twin.end, twin.count = self.strays, self.end, self.count
         return twin
 
     def take(self, found: list[Field], key_name: bytes | None, *, trusted: bool = False) -> None:
@@ -168,7 +171,10 @@ class RequestReader:
                 if len(block) == len(prefix):
                     return known
                 request = known.copy()
-                request.take(fields(block, known.end, self._limits), key_name, trusted=self._trusted)
+                rest = fields(block, known.end, self._limits)
+                if known.count + len(rest) > self._limits.max_fields:
+                    raise TooLarge(f"more than {self._limits.max_fields} fields")
+                request.take(rest, key_name, trusted=self._trusted)
                 return request
         found = fields(block, 0, self._limits)
         request = Request()
@@ -191,7 +197,7 @@ class RequestReader:
         request.take(found[:same], self._key_name, trusted=self._trusted)
         if request.path is None or not request.method or not request.scheme:
             return
-        request.end = found[same - 1].end
+        request.end, request.count = found[same - 1].end, same
         self._known.insert(0, (block[: request.end], request))
         del self._known[REMEMBERED:]
 

@@ -22,7 +22,7 @@ _FLAGS: Final = 0x101
 """Of a span: sampled, and it is known whether its parent is remote; it is not."""
 _REMOTE_PARENT: Final = b"\x85\x01" + (_FLAGS | 0x200).to_bytes(4, "little")
 """The same field again, for a server span under its client's: of two, the last counts."""
-_TEMPLATES: Final = 4_096
+_TEMPLATES: Final = 512
 _TEMPLATE_LENGTH: Final = 2_048
 """Bytes; the methods that a client invents may be long, and are not worth remembering."""
 # Server statuses that are the server's fault (OpenTelemetry semantic conventions for gRPC)

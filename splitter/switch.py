@@ -99,21 +99,20 @@ class Switch:
         self.calls += 1
         table = self.table
         request = connection.reader.read(block, table.key_name)
+        picker = table.picker
+        metadata: set[tuple[bytes, bytes]] = set()
+        if picker.overrides:
+            metadata = {field[:2] for field in fields(block, 0, self.wiring.limits)}
+        if end and request.length:
+            raise Malformed("the message is shorter than its content-length")
+        # From here on nothing raises: the call is on its connection
         call = Call(connection, stream_id, switch=self, table=table, block=block, request=request, end=end)
         if request.length is not None:
             call.left = request.length
-            if end and call.left:
-                raise Malformed("the message is shorter than its content-length")
         connection.streams[stream_id] = call
         tracer = self.observer.tracer
         if tracer.enabled:
             call.trace = tracer.begin(request.traceparent[1] if request.traceparent else None)
-        picker = table.picker
-        metadata = (
-            {(name, value) for name, value, _, _ in fields(block, 0, self.wiring.limits)}
-            if picker.overrides
-            else ()
-        )
         pick = picker.pick(request.key, metadata)
         target = table.targets.get(pick[0]) if pick is not None else None
         pool = target.choose() if target is not None else None

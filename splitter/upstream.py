@@ -38,6 +38,8 @@ class Upstream(ClientConnection):
         """It ends through an error of the protocol: one of its calls may be the cause, and would do it again."""
         self.proved = False
         """It has served a call, or lasted."""
+        self.judged = False
+        """Its pool has asked whether it had lasted."""
         self.own_fault = ""
         """Why we are resetting a stream, while its leg is being told."""
         self._blamed = False
@@ -110,9 +112,9 @@ class Upstream(ClientConnection):
             if timer is not None:
                 timer.cancel()
         if not self.ready.done():
-            why = (
-                self.fault.text if self.fault is not None else "closed before its SETTINGS were acknowledged"
-            )
+            why = "it hung up before it had acknowledged our SETTINGS: perhaps it wants TLS, or a certificate"
+            if self.fault is not None:
+                why = self.fault.text
             self.ready.set_exception(ConnectionError(why))
             self.ready.exception()  # looked at: the connector may have given up on it already
         self.pool.lost(self)

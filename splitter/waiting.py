@@ -17,6 +17,8 @@ MAX_HELD: Final = 16_384
 """Calls that may wait for one endpoint: each costs 1 KiB, and what its client may send before it is granted more."""
 HOLD_LIMIT: Final = 1.0
 """Seconds that a call waits for an endpoint without a connection; one that is only full it may wait for longer."""
+_SOON: Final = 1_000_000
+"""Nanoseconds: a call is not looked at more often."""
 _SPARE: Final = 64
 
 
@@ -97,13 +99,17 @@ class Waiting:
             self._times = [each for each in self._times if self._calls.get(each[2]) == each[1]]
             heapify(self._times)
         self._calls[call] = self._count
-        patience, expires = perf_counter_ns() + round(self._limit * 1e9), call.expires
-        if expires is not None and expires <= patience:
-            heappush(self._times, (expires, self._count, call, True))
-        else:
-            heappush(self._times, (patience, self._count, call, False))
+        self._look_again(self._count, call, perf_counter_ns())
         self._arm()
         return True
+
+    def _look_again(self, number: int, call: Held, now: int) -> None:
+        """At its deadline, or when it has waited for another while."""
+        patience, expires = now + max(round(self._limit * 1e9), _SOON), call.expires
+        if expires is not None and expires <= patience:
+            heappush(self._times, (expires, number, call, True))
+        else:
+            heappush(self._times, (patience, number, call, False))
 
     def take(self) -> Held | None:
         """The one that waits longest, if any does."""
@@ -153,7 +159,7 @@ class Waiting:
             elif not self._reachable():
                 del self._calls[call]
                 call.reject(f"no connection to {self._what} within {self._limit:g} s")
-            elif call.expires is not None:
-                heappush(self._times, (call.expires, number, call, True))
+            else:
+                self._look_again(number, call, now)
         if self._timer is None:
             self._arm()

@@ -66,6 +66,11 @@ class Connection(Outlet):
         self._credit = 0
         self._nudged = False
 
+    def __repr__(self) -> str:
+        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
+        where = ":".join(map(str, peer[:2])) if isinstance(peer, tuple) else "somewhere"
+        return f"<{'client' if self.serves else 'upstream'} {where}>"
+
     @property
     def greeting(self) -> bytes:
         """Bytes we send first."""

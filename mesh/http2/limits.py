@@ -1,6 +1,7 @@
 """What a peer may cost us, each figure with its reason. Beyond it: the error of RFC 9113 that fits."""
 
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Final
 
 CONNECTION_WINDOW: Final = 16 << 20
@@ -79,8 +80,9 @@ class Limits:
         """ValueError, naming the field and the rule."""
         for each in fields(self):
             least = _LEAST.get(each.name, 1)
-            if not getattr(self, each.name) >= least:  # so that NaN is refused too
-                raise ValueError(f"{each.name}: at least {least}, not {getattr(self, each.name)}")
+            value = getattr(self, each.name)
+            if not (value >= least and isfinite(value)):  # so that NaN is refused too
+                raise ValueError(f"{each.name}: at least {least}, not {value}")
         if self.stream_window > _LARGEST_WINDOW:
             raise ValueError(f"stream_window: at most {_LARGEST_WINDOW}, not {self.stream_window}")
 

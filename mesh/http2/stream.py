@@ -263,7 +263,7 @@ class Stream:
         """Grant our sender what the rule in the module's docstring leaves, if that is worth a frame."""
         peer = self.peer
         connection = self.connection
-        if peer is None or self.recv_end or self.recv_window >= connection.low_water:
+        if peer is None or self.recv_end or self.queue is GONE or self.recv_window >= connection.low_water:
             return
         if peer.queued and peer.connection.queued > peer.connection.limits.max_queued:
             return  # when its queue has been sent, whoever sent it comes back here

@@ -6,7 +6,7 @@ import pytest
 
 from mesh.http2 import frames
 from mesh.http2.limits import CONNECTION_WINDOW
-from tests.splitter.rig import SAFE, UNSAFE, Client, Pair, pair
+from tests.splitter.rig import SAFE, UNSAFE, Client, Pair, Rig, pair
 from tests.splitter.wire import WIDE
 
 CANCEL, NO_ERROR, INTERNAL = frames.CANCEL, frames.NO_ERROR, frames.INTERNAL_ERROR
@@ -187,6 +187,30 @@ class TestEarlyAnswers:
             await request.until(lambda each: each.data == b"part and more" and each.ended)
             await at.client.sync()
             assert at.rig.switch.in_flight == 0
+
+    @pytest.mark.parametrize("trailers", [True, False])
+    async def test_what_nobody_reads_of_the_request_is_let_go(self, trailers: bool) -> None:
+        """An endpoint that neither reads on nor resets must not keep the client's window, nor its own stream."""
+        async with Rig() as rig:
+            blue = await rig.endpoint("blue", settings={frames.INITIAL_WINDOW_SIZE: 10})
+            rig.put({"split": {"blue": 100}})
+            await rig.connected(blue)
+            client = await rig.client()
+            call = client.call(body=b"x", end=False)
+            request = await blue.request()
+            if trailers:
+                request.answer(b"enough")
+            else:
+                request.headers((b":status", b"502"))
+                request.send(b"Bad Gateway", end=True)
+            await call.end()
+            call.send(bytes(16_000))
+            assert (await request.until(lambda each: each.reset is not None)).reset == CANCEL
+            call.send(bytes(16_000), end=True)
+            await client.sync()
+            (connection,) = rig.switch.clients
+            assert connection._credit + connection.recv_window == connection.window
+            assert rig.switch.in_flight == 0
 
     async def test_a_reset_behind_the_answer_cuts_nothing_off_for_a_slow_client(self) -> None:
         """gRPC servers end early with trailers and RST_STREAM(NO_ERROR); the client's window may be closed then."""

@@ -208,6 +208,19 @@ class TestConnecting:
         assert len(slept) >= 5
         assert slept[4] > slept[0]
 
+    async def test_also_where_goodbye_comes_with_the_greeting(self) -> None:
+        slept: list[float] = []
+        enough = asyncio.Event()
+        farewell = frames.SETTINGS_ACK + frames.goaway(0, 0)
+        async with connecting(acknowledges=False, sleep=_noting(slept, enough)) as at:
+            async with asyncio.timeout(10):
+                for number in range(1, 20):
+                    (await at.server.connection(number)).say(farewell)
+                    if enough.is_set():
+                        break
+        assert at.turns[:1] == [False]
+        assert slept[4] > slept[0]
+
     async def test_and_the_second_time_it_is_left_out_until_a_connection_lasts(self) -> None:
         async with connecting(pace=replace(FAST, lasting=0.05)) as at:
             (await at.connected()).cut()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.http2.blocks import BadBlock, Malformed, block_of
+from mesh.http2.blocks import BadBlock, Malformed, TooLarge, block_of
 from mesh.http2.limits import Limits
 from splitter.request import REMEMBERED, REMEMBERED_BYTES, REMEMBERED_FIELDS, RequestReader, is_sampled
 
@@ -310,3 +310,13 @@ def test_a_limit_that_was_set_is_the_one_that_holds() -> None:
     assert RequestReader().read(block, None).path == b"/a.S/One"
     with pytest.raises(Malformed):
         RequestReader(Limits(max_fields=10)).read(block, None)
+
+
+def test_fields_behind_a_remembered_prefix_count_with_it() -> None:
+    """Else a block passes here that is too long for whoever reads it whole, an override for one."""
+    reader = RequestReader(Limits(max_fields=20))
+    same = [(b"x-%d" % number, b"1") for number in range(10)]
+    for last in (b"1", b"2"):
+        reader.read(call(b"/a.S/One", *same, (b"n", last)), None)
+    with pytest.raises(TooLarge):
+        reader.read(call(b"/a.S/One", *same, *[(b"n", b"1")] * 10), None)

@@ -15,6 +15,11 @@ def test_a_limit_below_its_least_is_refused_by_name(name: str) -> None:
         Limits(**{name: -1})
 
 
+def test_a_rate_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="reset_rate"):
+        Limits(reset_rate=float("inf"))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_limit_may_be_no_number(name: str) -> None:
     with pytest.raises(ValueError, match=name):
