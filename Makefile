@@ -38,8 +38,10 @@ setup: $(SETUP) ## .venv with the commands splitter, model-server and verdigris
 dev: $(DEV) ## … and with what tests and checks need
 	@:
 
-interpreted: ## the data path's sources instead of its compiled form, until something is installed again
+interpreted: ## the data path's sources instead of its compiled form, until the next setup or dev
 	@find mesh splitter -name '*.so' -delete
+	@rm -f .venv/.setup-* .venv/.dev-*
+	@echo "the data path is interpreted; make setup or make dev compiles it again"
 
 $(VENV):
 	@test -n "$(PYTHON)"
