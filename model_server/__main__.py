@@ -14,10 +14,10 @@ from typing import Any, Final
 import click
 import uvloop
 
+from mesh.address import Address
 from mesh.consul import CheckTLS, read_token
 from mesh.tls import BadTLS, ServerTLS
 from mesh.tls_options import server_options
-from model_server.address import Address
 from model_server.app import serve
 from model_server.errors import BrokenModelError, ServerDiedError, StartError
 from model_server.servicer import server_version

@@ -11,12 +11,12 @@ import grpc.aio
 from grpc_health.v1 import health_pb2_grpc
 
 from mesh import contract
+from mesh.address import Address, outgoing_host
 from mesh.consul import Consul
 from mesh.lifecycle import until_signal
 from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
 from mesh.tls import LiveTLS
-from model_server.address import Address, outgoing_host
 from model_server.callers import Callers
 from model_server.errors import ServerDiedError, StartError
 from model_server.health import HEALTH_NAME, Health

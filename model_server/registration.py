@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from mesh import contract
+from mesh.address import Address
 from mesh.consul import Answer, CheckTLS, Consul, ConsulError, Instance
 from mesh.follow import follow
-from model_server.address import Address
 from model_server.models import Model
 
 log = logging.getLogger(__name__)

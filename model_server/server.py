@@ -9,9 +9,9 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from mesh.address import Address
 from mesh.pb import open_inference_pb2
 from mesh.tls import LiveTLS, Pem, ServerTLS
-from model_server.address import Address
 from model_server.errors import StartError
 
 STREAMS: Final = 256

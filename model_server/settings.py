@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mesh import contract
+from mesh.address import Address
 from mesh.consul import CheckTLS, ConsulAddress
 from mesh.tls import BadTLS, ServerTLS
-from model_server.address import Address
 
 
 class BadSettingError(Exception):

@@ -15,7 +15,7 @@ from mesh import contract
 from mesh.tls import BadTLS, ClientTLS, ServerTLS
 from mesh.tls_options import server_options, upstream_options
 from splitter.app import App
-from splitter.settings import Address, BadSetting, Settings, consul_address, parse_limits
+from splitter.settings import BadSetting, Settings, address, consul_address, parse_limits
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1
@@ -135,8 +135,8 @@ def main(
     )
     settings = Settings(
         service=service,
-        listen=Address.parse("--listen", listen),
-        admin=None if admin == "off" else Address.parse("--admin", admin),
+        listen=address("--listen", listen),
+        admin=None if admin == "off" else address("--admin", admin),
         consul=consul_address(consul_addr, consul_token_file),
         default_color=default_color,
         state_dir=state_dir,

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from mesh.address import Address
 from splitter import metrics
 from splitter.figures import Figures
-from splitter.settings import Address
 
 TEXT = "text/plain; charset=utf-8"
 

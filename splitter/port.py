@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from splitter.settings import Address
+from mesh.address import Address
 
 Bound = tuple[int, tuple[Any, ...]]
 """An address family and a socket address with its port."""

@@ -1,6 +1,5 @@
 """What a splitter is told at its start."""
 
-import ipaddress
 import os
 import secrets
 import socket
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from mesh import contract
+from mesh.address import Address
 from mesh.consul import ConsulAddress, read_token
 from mesh.http2.limits import Limits
 from mesh.tls import ClientTLS, ServerTLS
@@ -30,34 +30,12 @@ class BadSetting(ValueError):
         super().__init__(f"{name}: {rule} (found {str(value)!r})")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, name: str, text: str) -> "Address":
-        """`HOST:PORT`, `[IPv6]:PORT`; port 0 is any free port. Raises `BadSetting`."""
-        host, separator, port = text.rpartition(":")
-        number = port.isascii() and port.isdigit()
-        if not separator or not host or not number or int(port) > 65_535:
-            raise BadSetting(name, text, "must be HOST:PORT with a port from 0 to 65535")
-        return cls(host.strip("[]"), int(port))
-
-    @property
-    def is_loopback(self) -> bool:
-        """Reachable from this machine only."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:  # a name, and names can mean anything
-            return False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+def address(name: str, text: str) -> Address:
+    """Where to listen; port 0 is any free port. Raises `BadSetting`."""
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise BadSetting(name, text, str(error)) from None
 
 
 def _unique() -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mesh.address import Address, outgoing_host
 from model_server.__main__ import run, settings_of
-from model_server.address import Address, outgoing_host
 from model_server.app import advertise
 from model_server.settings import Settings
 

@@ -7,24 +7,12 @@ import pytest
 
 from mesh.consul import ConsulError, Instance
 from splitter import control as module
-from tests.splitter.rig import SAFE, Pair, Rig, pair
+from tests.splitter.rig import Pair, Rig, pair
+from tests.splitter.sight import Clock, color_of
 
 DOWN = ConsulError("Consul at http://127.0.0.1:8500: get: cannot connect")
 GREEN = {"split": {"blue": 0, "green": 100}}
 BAD = {"split": {"blue": 90, "green": 9.99}, "mirrors": []}
-
-
-class Clock:
-    """The module's time, at which nothing waits."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return 1_700_000_000.0 + self.now
 
 
 @pytest.fixture
@@ -32,19 +20,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     return clock
-
-
-async def color_of(at: Pair, *metadata: tuple[bytes, bytes]) -> str:
-    """The colour that serves the next call on the client's one connection."""
-    call = at.client.call(SAFE, *metadata)
-    backend, request = await at.rig.request()
-    request.answer()
-    assert (await call.end()).status == 0
-    return backend.color
-
-
-def instances(rig: Rig) -> tuple[Instance, ...]:
-    return tuple(rig.control.endpoints.instances.values())
 
 
 class TestADocument:

@@ -16,7 +16,8 @@ from splitter import knowledge as module
 from splitter.knowledge import Knowledge
 from splitter.lastgood import LastGood
 from splitter.record import Recorder
-from tests.splitter.rig import SAFE, Pair, Rig, pair
+from tests.splitter.rig import Pair, Rig, pair
+from tests.splitter.sight import Clock, color_of, instances
 from tests.splitter.wire import Exchange
 
 DOWN = ConsulError("Consul at http://127.0.0.1:8500: get: cannot connect")
@@ -24,37 +25,11 @@ GREEN = {"split": {"blue": 0, "green": 100}}
 BAD = {"split": {"blue": 90, "green": 9.99}, "mirrors": []}
 
 
-class Clock:
-    """The module's time, at which nothing waits."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return 1_700_000_000.0 + self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     return clock
-
-
-async def color_of(at: Pair, *metadata: tuple[bytes, bytes]) -> str:
-    """The colour that serves the next call on the client's one connection."""
-    call = at.client.call(SAFE, *metadata)
-    backend, request = await at.rig.request()
-    request.answer()
-    assert (await call.end()).status == 0
-    return backend.color
-
-
-def instances(rig: Rig) -> tuple[Instance, ...]:
-    return tuple(rig.control.endpoints.instances.values())
 
 
 BLUE = Instance("b1", "127.0.0.1", 1, ("blue",), {}, True)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mesh.address import Address
 from mesh.consul import ConsulAddress
 from mesh.http2.limits import Limits
 from mesh.tls import ClientTLS, ServerTLS
 from splitter import __main__ as module
 from splitter.__main__ import main
-from splitter.settings import Address, Settings
+from splitter.settings import Settings
 from tests.certificates import Authority
 
 GOOD = ["--service", "recommender", "--listen", "127.0.0.1:0", "--consul-addr", "127.0.0.1:1"]

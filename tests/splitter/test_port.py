@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from mesh.address import Address
 from splitter.port import Bound, reserved, shared
-from splitter.settings import Address
 
 ANY = Address("127.0.0.1", 0)
 

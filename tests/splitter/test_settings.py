@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from mesh.address import Address
 from mesh.consul import ConsulAddress
 from mesh.http2.limits import Limits
 from mesh.tls import BadTLS, ClientTLS, ServerTLS
-from splitter.settings import Address, BadSetting, Settings, consul_address, parse_limits
+from splitter.settings import BadSetting, Settings, address, consul_address, parse_limits
 from tests.certificates import Authority
 
 GIVEN: dict[str, Any] = {
@@ -37,8 +38,8 @@ GOOD = Settings(**GIVEN)
     ],
 )
 def test_an_address_is_host_and_port_and_reads_as_it_was_written(text: str, host: str, port: int) -> None:
-    address = Address.parse("--listen", text)
-    assert (address.host, address.port, str(address)) == (host, port, text)
+    parsed = address("--listen", text)
+    assert (parsed.host, parsed.port, str(parsed)) == (host, port, text)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_an_address_is_host_and_port_and_reads_as_it_was_written(text: str, host
 )
 def test_anything_else_is_no_address(text: str) -> None:
     with pytest.raises(BadSetting) as refused:
-        Address.parse("--listen", text)
+        address("--listen", text)
     assert str(refused.value) == f"--listen: must be HOST:PORT with a port from 0 to 65535 (found {text!r})"
 
 
