@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 import uvloop
 
-from mesh import contract
+from mesh import contract, memory
 from mesh.tls import BadTLS, ClientTLS, ServerTLS
 from mesh.tls_options import server_options, upstream_options
 from splitter.app import App
@@ -25,6 +25,8 @@ class _Command(click.Command):
     """Returns our exit codes, where click would end the process with its own."""
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> int:  # type: ignore[override]
+        if args is None:  # as a program of its own
+            memory.returnable()
         try:
             return int(super().main(args, "splitter", standalone_mode=False, **extra) or 0)
         except click.ClickException as error:

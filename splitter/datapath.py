@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
-from mesh import telemetry
+from mesh import memory, telemetry
 from mesh import traffic as document
 from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
@@ -79,6 +79,7 @@ class DataPath:
         self.watchdog.start()
         self._group.create_task(self._tracer.run(), name="encode spans")
         self._group.create_task(self._caretaker.run(), name="look after silent peers")
+        self._group.create_task(memory.give_back_after_crowds(self._present), name="give memory back")
         for live in (self._tls, self._upstream_tls):
             if live is not None:
                 self._group.create_task(live.watch(), name=f"follow {live!r}")
@@ -87,6 +88,10 @@ class DataPath:
         """Deliver the last spans; when no task runs any more."""
         self.watchdog.stop()
         self._tracer.close()
+
+    def _present(self) -> int:
+        """What takes memory: connections and calls."""
+        return len(self._caretaker) + self.switch.in_flight
 
     # What it shows
 

@@ -1,0 +1,76 @@
+"""Gives memory back to the system when a crowd has gone.
+
+CPython's own allocator returns an arena of 1 MiB once nothing is left in it, and one small object that outlives the
+crowd is enough to keep it: after 1 000 connections with 10 calls each, a few hundred kept all eleven. The C library's
+allocator returns every free page when it is asked. It costs about a tenth of the CPU time of a small call
+(docs/decisions/0008). Where the C library cannot do it, nothing is done.
+"""
+
+import asyncio
+import ctypes
+import gc
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn
+
+CHOICE: Final = "PYTHONMALLOC"
+"""CPython reads it when it starts, so a process that wants another allocator has to start again. Whoever has set it
+is obeyed."""
+INTERVAL: Final = 0.25
+"""Seconds between two looks."""
+CROWD: Final = 500
+"""So many have to have gone: to look for free pages takes milliseconds, in which no call is served."""
+CALM: Final = 8
+"""Looks in a row that found them gone: a load that comes in bursts is one crowd."""
+
+
+def returnable(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    execute: Callable[[str, list[str], dict[str, str]], NoReturn] = os.execve,
+) -> None:
+    """Make this process one whose memory can be given back: it starts anew, as it was started, if it is not."""
+    if CHOICE not in environment and _trim() is not None:
+        execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**environment, CHOICE: "malloc"})
+
+
+class Ebb:
+    """Notices that a crowd has gone: more than half of the most that were there, at least `CROWD`, for a while."""
+
+    def __init__(self) -> None:
+        self._most = 0
+        self._calm = 0
+
+    def gone(self, present: int) -> bool:
+        """Whether this is the moment; once for each crowd. Asked every `INTERVAL`."""
+        self._most = max(self._most, present)
+        self._calm = self._calm + 1 if self._most - present >= max(CROWD, self._most // 2) else 0
+        if self._calm < CALM:
+            return False
+        self._most, self._calm = present, 0
+        return True
+
+
+async def give_back_after_crowds(
+    present: Callable[[], int], *, interval: float = INTERVAL, deed: Callable[[], None] | None = None
+) -> None:
+    """For ever: look how many are `present`, and give back what a crowd has left."""
+    ebb, deed = Ebb(), deed or give_back
+    while True:
+        await asyncio.sleep(interval)
+        if ebb.gone(present()):
+            deed()
+
+
+def give_back() -> None:
+    """All that is free, to the system."""
+    gc.collect()  # connections are cycles
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+def _trim() -> Callable[[int], int] | None:
+    """malloc_trim(3), which is glibc's alone."""
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
