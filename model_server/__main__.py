@@ -20,7 +20,6 @@ from mesh.tls import BadTLS, ServerTLS
 from mesh.tls_options import server_options
 from model_server.app import serve
 from model_server.errors import BrokenModelError, ServerDiedError, StartError
-from model_server.servicer import server_version
 from model_server.settings import (
     BadSettingError,
     Settings,
@@ -29,6 +28,7 @@ from model_server.settings import (
     parse_models,
     usable_cpus,
 )
+from model_server.transport.servicer import server_version
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1

@@ -17,17 +17,17 @@ from mesh.lifecycle import until_signal
 from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
 from mesh.tls import LiveTLS
-from model_server.callers import Callers
 from model_server.errors import ServerDiedError, StartError
-from model_server.health import HEALTH_NAME, Health
 from model_server.inference import Inference
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
 from model_server.repository import Repository
-from model_server.server import add_reflection, bind
-from model_server.servicer import NAME, InferenceServicer, server_version
 from model_server.settings import Settings
 from model_server.tracing import tracing_of
+from model_server.transport.callers import Callers
+from model_server.transport.health import HEALTH_NAME, Health
+from model_server.transport.server import add_reflection, bind
+from model_server.transport.servicer import NAME, InferenceServicer, server_version
 from model_server.workers import Workers
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mesh.consul import CheckTLS
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
-from model_server.callers import Callers
 from model_server.errors import ForbiddenError
+from model_server.transport.callers import Callers
 from tests.certificates import Authority, Shown
 from tests.consul_agent import ConsulAgent, consul_binary
 from tests.model_server.served import Served, run_to_end

@@ -13,13 +13,13 @@ import grpc
 
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
-from model_server.callers import Callers
 from model_server.errors import ModelServerError, NotReadyError
 from model_server.inference import Inference
-from model_server.messages import read_request, write_response, write_specs
 from model_server.repository import Repository
-from model_server.status import status_of
 from model_server.tracing import Call, Tracing
+from model_server.transport.callers import Callers
+from model_server.transport.messages import read_request, write_response, write_specs
+from model_server.transport.status import status_of
 
 log = logging.getLogger(__name__)
 

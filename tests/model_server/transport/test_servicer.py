@@ -10,9 +10,9 @@ import pytest
 
 from mesh.pb import open_inference_pb2 as pb
 from model_server import errors
-from model_server.servicer import InferenceServicer
-from model_server.status import CODES, LONGEST, shorten, status_of
 from model_server.tracing import Call, Metadata
+from model_server.transport.servicer import InferenceServicer
+from model_server.transport.status import CODES, LONGEST, shorten, status_of
 
 
 class Recording:

@@ -1,0 +1,1 @@
+"""gRPC: a thin layer that converts; the rules are in `inference`, so that another transport can take its place."""
