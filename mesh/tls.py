@@ -60,8 +60,9 @@ class ServerTLS:
     ) -> Self | None:
         """The options called `name`-cert and so on, if there are any; BadTLS for half of a pair."""
         names = tuple(names)
+        _both(name, cert, key)
         if cert is None or key is None:
-            for setting, value in (("cert", cert), ("key", key), ("client-ca", ca), ("client-name", names)):
+            for setting, value in (("client-ca", ca), ("client-name", names)):
                 if value:
                     raise BadTLS(f"{name}-{setting}", _one(value), f"needs {name}-cert and {name}-key")
             return None
@@ -109,14 +110,12 @@ class ClientTLS:
         cls, name: str, ca: Path | None, cert: Path | None, key: Path | None, server_name: str | None
     ) -> Self | None:
         """The options called `name`-ca and so on, if there are any; a CA of `system` is the system's."""
+        _both(name, cert, key)
         if ca is None:
             for setting, value in (("cert", cert), ("key", key), ("name", server_name)):
                 if value:
                     raise BadTLS(f"{name}-{setting}", value, f"needs {name}-ca (a file, or 'system')")
             return None
-        if (cert is None) != (key is None):
-            setting, value, missing = ("cert", cert, "key") if key is None else ("key", key, "cert")
-            raise BadTLS(f"{name}-{setting}", value, f"needs {name}-{missing}")
         return cls(None if str(ca) == "system" else ca, cert, key, server_name)
 
     def checked(self, name: str) -> Self:
@@ -219,6 +218,14 @@ def _modern(protocol: int) -> ssl.SSLContext:
     context.set_ciphers(CIPHERS)
     context.set_alpn_protocols([ALPN])
     return context
+
+
+def _both(name: str, cert: Path | None, key: Path | None) -> None:
+    """BadTLS for a certificate without its key, or the other way round."""
+    if cert is not None and key is None:
+        raise BadTLS(f"{name}-cert", cert, f"needs {name}-key, the certificate's private key, beside it")
+    if key is not None and cert is None:
+        raise BadTLS(f"{name}-key", key, f"needs {name}-cert, the certificate of this key, beside it")
 
 
 def _one(value: object) -> object:

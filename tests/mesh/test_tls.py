@@ -42,15 +42,17 @@ class TestWhatIsGiven:
 
     def test_a_half_is_refused_by_the_half_that_is_missing(self, shown: Shown, ca: Authority) -> None:
         for cert, key, authority, names, culprit in (
-            (shown.cert, None, None, (), "--tls-cert: needs --tls-cert and --tls-key"),
-            (None, shown.key, None, (), "--tls-key: needs --tls-cert and --tls-key"),
+            (shown.cert, None, None, (), "--tls-cert: needs --tls-key, "),
+            (None, shown.key, None, (), "--tls-key: needs --tls-cert, "),
             (None, None, ca.cert, (), "--tls-client-ca: needs --tls-cert and --tls-key"),
             (None, None, None, ("a",), "--tls-client-name: needs --tls-cert and --tls-key"),
         ):
             with pytest.raises(BadTLS, match=culprit):
                 ServerTLS.given("--tls", cert, key, authority, names)
         for ca_, cert, key, name, culprit in (
-            (None, shown.cert, None, None, "--up-cert: needs --up-ca"),
+            (None, shown.cert, None, None, "--up-cert: needs --up-key, "),
+            (None, None, shown.key, None, "--up-key: needs --up-cert, "),
+            (None, shown.cert, shown.key, None, r"--up-cert: needs --up-ca \(a file, or 'system'\)"),
             (None, None, None, "a", r"--up-name: needs --up-ca \(a file, or 'system'\) \(found 'a'\)"),
             (ca.cert, shown.cert, None, None, "--up-cert: needs --up-key"),
             (ca.cert, None, shown.key, None, "--up-key: needs --up-cert"),
