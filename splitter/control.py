@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mesh.traffic import Traffic
+from mesh.words import told
 from splitter.endpoint import Secure
 from splitter.endpoints import Endpoints
 from splitter.facts import Facts
@@ -63,7 +64,7 @@ class Control:
         before, self.facts = self.facts, facts
         if (before.revision, before.raw) != (facts.revision, facts.raw):
             self.applied_at = time.time()
-            log.info("revision %d is applied: %s", facts.revision, facts.traffic)
+            log.info("%s is applied: %s", _named(facts), told(facts.traffic))
         for endpoints in (self.endpoints, self.shadow_endpoints):
             endpoints.learn(facts.instances, remembered=facts.remembered)
         self.rebuild()
@@ -124,3 +125,7 @@ class Control:
             if refused
             else None,
         }
+
+
+def _named(facts: Facts) -> str:
+    return f"revision {facts.revision}" if facts.raw is not None else "the default, for there is no document,"

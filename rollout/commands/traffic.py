@@ -8,13 +8,13 @@ import click
 from mesh import contract
 from mesh.consul import Consul
 from mesh.traffic import Traffic, default
+from mesh.words import percent
 from rollout import edit, operate
 from rollout.commands.number import Number
 from rollout.failure import Exit, Failure
 from rollout.operate import Terms
 from rollout.report import Report, asks_consul
 from rollout.view import change
-from rollout.words import percent
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mesh.consul import Instance
+from mesh.words import ago
 from rollout import edit
 from rollout.document import Current
 from rollout.status import Sidecar, Stand
 from rollout.view import paint
 from rollout.view.document import as_json, document, problem_lines, problems_json
-from rollout.words import ago
 
 _MARKS = {
     Stand.OBEYS: Text("● obeys", style="green3"),
