@@ -1,36 +1,29 @@
-"""TLS of the mesh: what the operator says, and contexts that follow the files while the program runs.
+"""TLS of the mesh: what the operator says, checked, and the contexts that follow from it.
 
 Only HTTP/2 (ALPN `h2`), TLS 1.3 or 1.2 with the ciphers that RFC 9113 section 9.2.2 leaves: ephemeral keys and
-authenticated encryption, none of appendix A's list; no compression, no renegotiation (section 9.2.1). New
-handshakes use the newest good files; open connections stay as they are. Who may connect: see `tls_accept`.
+authenticated encryption, none of appendix A's list; no compression, no renegotiation (section 9.2.1). While
+the program runs, `tls_live` follows the files. Who may connect: see `tls_accept`.
 """
 
-import asyncio
-import logging
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, Self, TypeVar
+from typing import ClassVar, Final, Self
 
 from mesh.tls_files import BadTLS, Source, show, trust
 
-__all__ = ["BadTLS", "ClientTLS", "LiveTLS", "Pem", "ServerTLS"]
+__all__ = ["BadTLS", "ClientTLS", "Pem", "ServerTLS"]
 
 ALPN: Final = "h2"
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2; those of TLS 1.3 are all of this kind. RFC 9113 section 9.2.2 requires ECDHE-RSA-AES128-GCM-SHA256."""
 HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds that a client has for its handshake."""
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at the files: a millisecond of a thread's time. Content is compared, not times: a file
-that was replaced by rename, or behind a symlink, is as new as one that was written over."""
 
 DNS_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?")
 URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]+")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,6 +38,8 @@ class Pem:
 @dataclass(frozen=True, slots=True)
 class ServerTLS:
     """How a server shows itself, and which clients it lets in."""
+
+    ca_option: ClassVar = "client-ca"
 
     cert: Path
     """PEM, the server's certificate first, then its chain."""
@@ -98,6 +93,8 @@ class ServerTLS:
 class ClientTLS:
     """Which servers to believe, and what to show them."""
 
+    ca_option: ClassVar = "ca"
+
     ca: Path | None
     """None: the CAs that this system trusts."""
     cert: Path | None = None
@@ -145,70 +142,6 @@ class ClientTLS:
 
     def _files(self) -> tuple[tuple[str, Path | None], ...]:
         return (("cert", self.cert), ("key", self.key), ("ca", self.ca))
-
-
-T = TypeVar("T", ServerTLS, ClientTLS)
-
-
-class LiveTLS(Generic[T]):
-    """The newest good context of `settings`. BadTLS if there is none at the start."""
-
-    def __init__(self, settings: T, name: str) -> None:
-        self.settings: T = settings
-        self.reloads = 0
-        self._name = name
-        self._bad: BadTLS | None = None
-        self._told = False
-        self.pem = settings.read(name)
-        self.context = settings.context(name, self.pem)
-
-    def __repr__(self) -> str:
-        return f"LiveTLS({self._name}, reloads={self.reloads})"
-
-    @property
-    def server_name(self) -> str | None:
-        """Of a client's side: what the server's certificate must name, if not the address."""
-        return getattr(self.settings, "server_name", None)
-
-    @property
-    def client_names(self) -> tuple[str, ...]:
-        """Of a server's side."""
-        return getattr(self.settings, "client_names", ())
-
-    async def watch(self, on_reload: Callable[[], None] = lambda: None) -> None:
-        """Follow the files until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            if await asyncio.to_thread(self.look):
-                on_reload()
-
-    def look(self) -> bool:
-        """Take in what the files hold now; True if that is new and good.
-
-        What is bad is kept to oneself at first: a certificate whose key is replaced a moment later is on its way,
-        and no mistake. The second look that finds the same fault says so, once.
-        """
-        try:
-            pem = self.settings.read(self._name)
-            if pem == self.pem:
-                self._bad = None
-                return False
-            context = self.settings.context(self._name, pem)
-        except BadTLS as error:
-            self._doubt(error)
-            return False
-        self.pem, self.context, self._bad = pem, context, None
-        self.reloads += 1
-        log.info("%s: certificates were replaced; new connections use them", self._name)
-        return True
-
-    def _doubt(self, error: BadTLS) -> None:
-        before, self._bad = self._bad, error
-        if before is None or str(before) != str(error):
-            self._told = False
-        elif not self._told:
-            self._told = True
-            log.error("%s; the certificates from before stay in use", error)
 
 
 def _modern(protocol: int) -> ssl.SSLContext:

@@ -16,7 +16,8 @@ from mesh.consul import Consul
 from mesh.lifecycle import until_signal
 from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
-from mesh.tls import LiveTLS
+from mesh.tls_live import LiveTLS
+from mesh.version import version
 from model_server.callers import Callers
 from model_server.errors import ServerDiedError, StartError
 from model_server.health import HEALTH_NAME, Health
@@ -25,7 +26,7 @@ from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
 from model_server.repository import Repository
 from model_server.server import add_reflection, bind
-from model_server.servicer import NAME, InferenceServicer, server_version
+from model_server.servicer import NAME, InferenceServicer
 from model_server.settings import Settings
 from model_server.tracing import tracing_of
 from model_server.workers import Workers
@@ -196,7 +197,7 @@ async def tracing_provider(settings: Settings, advertised: Address) -> AsyncIter
     provider = tracer_provider(
         service_name=f"{settings.service}-{settings.color}",
         resource={
-            "service.version": server_version(),
+            "service.version": version(),
             "service.instance.id": str(advertised),
             contract.ATTR_SERVICE: settings.service,
             contract.ATTR_COLOR: settings.color,

@@ -13,7 +13,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from mesh.address import Address
 from mesh.listening import CannotListen
 from mesh.pb import open_inference_pb2
-from mesh.tls import LiveTLS, Pem, ServerTLS
+from mesh.tls import Pem, ServerTLS
+from mesh.tls_live import LiveTLS
 from model_server.errors import StartError
 
 STREAMS: Final = 256

@@ -14,10 +14,13 @@ from mesh.consul import ConsulAddress
 from mesh.http2.limits import Limits
 from mesh.tls import ClientTLS, ServerTLS
 from splitter import __main__ as module
+from splitter import app
 from splitter.__main__ import main
 from splitter.settings import Settings
+from splitter.worker import Orders
 from tests.certificates import Authority
 from tests.consul_agent import ConsulAgent
+from tests.splitter.test_settings import GIVEN
 
 GOOD = ["--service", "recommender", "--listen", "127.0.0.1:0", "--consul-addr", "127.0.0.1:1"]
 
@@ -127,6 +130,36 @@ def test_a_bad_setting_is_refused_by_name_and_nothing_starts(
     assert main(arguments) == 64
     assert culprit in capsys.readouterr().err
     assert started == []
+
+
+@pytest.mark.parametrize(("compiled", "lines"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_an_interpreted_data_path_is_a_warning_once_a_sidecar(
+    compiled: bool,
+    lines: int,
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Nothing:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        async def run(self) -> None:
+            pass
+
+    for name in ("Single", "Supervisor", "Worker"):
+        monkeypatch.setattr(app, name, Nothing)
+    monkeypatch.setattr(app, "COMPILED", compiled)
+    settings = Settings(**{**GIVEN, "workers": workers})
+    await app.App(settings, say=print).run()
+    for number in range(workers if workers > 1 else 0):
+        for name, value in Orders(number, "a", 1, ()).to_environment().items():
+            monkeypatch.setenv(name, value)
+        await app.App(settings, say=print).run()
+    told = [each.getMessage() for each in caplog.records]
+    assert len(told) == lines
+    assert all("the data path is interpreted" in each for each in told)
 
 
 def test_only_the_service_must_be_given(started: list[Settings]) -> None:

@@ -1,6 +1,7 @@
 """What `splitter.metrics` promises: figures that Prometheus reads as they are meant."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 from prometheus_client.metrics_core import Metric
@@ -70,6 +71,7 @@ async def test_every_family_has_its_type_and_its_help() -> None:
             "verdigris_warnings": "gauge",
             "verdigris_consul_up": "gauge",
             "verdigris_endpoints": "gauge",
+            "verdigris_build_info": "gauge",
         }
         assert all(family.documentation for family in families.values())
 
@@ -186,6 +188,12 @@ class TestSums:
         }
         assert one["h"] == {(): [10, 1, 0]}, "what is summed stays as it was"
 
+    def test_of_a_certificate_s_end_the_earliest_that_any_process_uses_is_shown(self) -> None:
+        name = "verdigris_tls_certificate_expiry_timestamp_seconds"
+        assert figures.total({name: {("tls-cert",): end}} for end in (3.0, 1.0, 2.0)) == {
+            name: {("tls-cert",): 1.0}
+        }
+
     @pytest.mark.parametrize("length", [0, 1, figures.SLICE, 3 * figures.SLICE + 1])
     def test_they_travel_as_json(self, length: int) -> None:
         counted = {"a": {(f"{n}", 'q"'): n for n in range(length)}, "h": {(): [1, 2]}, "none": {}}
@@ -253,6 +261,16 @@ async def test_the_state_says_what_an_alert_asks() -> None:
             ("green", "healthy"): 0,
         }
         call.cancel()
+
+
+@pytest.mark.parametrize(("compiled", "said"), [(True, "compiled"), (False, "interpreted")])
+async def test_the_page_says_which_build_it_is_of(
+    compiled: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "COMPILED", compiled)
+    async with pair() as at:
+        info = scraped(at.rig)["verdigris_build_info"]
+        assert values(info, "version", "data_path") == {(version("verdigris"), said): 1}
 
 
 async def test_whatever_a_client_calls_a_method_the_page_stays_readable() -> None:

@@ -1,5 +1,7 @@
 """`status` and `history` on a real Consul, as an operator and as a script see them."""
 
+from importlib.metadata import version
+
 from rollout.failure import Exit
 from tests.rollout.conftest import Site
 from tests.rollout.sidecars import sidecar
@@ -32,6 +34,11 @@ async def test_the_status_of_a_refused_document_says_why_beside_the_sidecar(site
     assert answer["problems"][0]["path"] == "mirorr"
     assert answer["sidecars"][0]["stand"] == "refuses"
     assert answer["sidecars"][0]["problems"][0]["rule"].endswith("did you mean mirror?")
+
+
+async def test_the_version_is_that_of_the_installed_package(site: Site) -> None:
+    result = await site.run("--version")
+    assert (result.exit_code, result.stdout) == (Exit.OK, f"verdigris, version {version('verdigris')}\n")
 
 
 async def test_the_status_of_all_services_names_each(site: Site) -> None:
