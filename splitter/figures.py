@@ -45,6 +45,10 @@ def of(switch: Switch, control: Control, watchdog: Watchdog) -> Figures:
         "verdigris_resends_total": _alone(observer.resends),
         "verdigris_resends_refused_total": _alone(observer.resends_refused),
         "verdigris_ejections_total": _alone(observer.ejections),
+        "verdigris_endpoint_ejected": {
+            (endpoint.color, f"{endpoint.address}:{endpoint.port}", role): int(left_out)
+            for (role, endpoint), left_out in control.ejections().items()
+        },
         "verdigris_connection_faults_total": _copied(observer.faults.items()),
         "verdigris_stream_faults_total": _copied(observer.stream_faults.items()),
         "verdigris_mirrored_total": _alone(mirrors.started),

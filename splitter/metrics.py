@@ -68,6 +68,12 @@ FAMILIES: Final = (
         ("color",),
     ),
     Family(
+        "verdigris_endpoint_ejected",
+        "gauge",
+        "Processes that leave the endpoint out for now because calls to it failed; 0: it is used.",
+        ("color", "endpoint", "role"),
+    ),
+    Family(
         "verdigris_connection_faults_total",
         "counter",
         "Connections ended for their peer's fault.",

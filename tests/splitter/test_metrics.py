@@ -56,6 +56,7 @@ async def test_every_family_has_its_type_and_its_help() -> None:
             "verdigris_resends": "counter",
             "verdigris_resends_refused": "counter",
             "verdigris_ejections": "counter",
+            "verdigris_endpoint_ejected": "gauge",
             "verdigris_connection_faults": "counter",
             "verdigris_stream_faults": "counter",
             "verdigris_spans_lost": "counter",
@@ -140,6 +141,20 @@ async def test_faults_resends_and_ejections_are_counted_by_why() -> None:
         assert values(families["verdigris_resends"], "reason") == {("refused_stream",): 1}
         assert values(families["verdigris_resends_refused"], "reason") == {("budget",): 1}
         assert values(families["verdigris_ejections"], "service", "color") == {("recommender", "green"): 1}
+
+
+async def test_whether_an_endpoint_is_left_out_is_shown_for_each_and_by_role() -> None:
+    async with pair(MIRRORED) as at:
+        endpoints, shadows = at.rig.control.endpoints.pools, at.rig.control.shadow_endpoints.pools
+        shadows[at.blue.endpoint].ejection.eject(now=0)
+        family = scraped(at.rig)["verdigris_endpoint_ejected"]
+        blue, green = (f"127.0.0.1:{each.port}" for each in (at.blue, at.green))
+        assert values(family, "color", "endpoint", "role") == {
+            ("blue", blue, "primary"): 0,
+            ("green", green, "primary"): 0,
+            ("blue", blue, "shadow"): 1,
+        }
+        assert not any(pool.ejection.ejected for pool in endpoints.values())
 
 
 async def test_connections_and_streams_are_shown_on_either_side() -> None:
