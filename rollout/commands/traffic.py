@@ -50,7 +50,9 @@ def reported(made: change.Change) -> Report:
 
 
 force_option = click.option(
-    "--force", is_flag=True, help="Start afresh where the present document is invalid."
+    "--force",
+    is_flag=True,
+    help="Start afresh where the present document is invalid; write for a service that nobody knows yet.",
 )
 note_option = click.option("--note", help="Why, for whoever looks later; kept if not given.")
 
