@@ -22,6 +22,7 @@ from model_server.callers import Callers
 from model_server.errors import ServerDiedError, StartError
 from model_server.health import HEALTH_NAME, Health
 from model_server.inference import Inference
+from model_server.malformed import Registry
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
 from model_server.repository import Repository
@@ -64,10 +65,11 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             ready=lambda: health.ready,
             callers=Callers(tls.client_names if tls else ()),
         )
+        registry = Registry(server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            servicer, server
+            servicer, registry
         )
-        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, registry)
         add_reflection(server, (NAME, HEALTH_NAME))
         await server.start()
         try:
