@@ -43,16 +43,16 @@ def _reserve(address: Address, held: contextlib.ExitStack) -> Iterator[Bound]:
 
 
 def shared(addresses: Iterable[Bound]) -> Iterator[socket.socket]:
-    """Sockets of this process on addresses that another one has reserved."""
+    """Sockets of this process on addresses that another one has reserved. CannotListen says why not."""
     for family, where in addresses:
         ours = socket.socket(family, socket.SOCK_STREAM)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             _bind(ours, family, tuple(where))
-        except BaseException:
+        except OSError as error:
             ours.close()
-            raise
+            raise CannotListen("--listen", Address(*where[:2]), error) from None
         yield ours
 
 

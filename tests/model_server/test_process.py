@@ -60,7 +60,7 @@ def test_a_host_that_nobody_knows_is_named_with_its_option(models: dict[str, Pat
     assert code == 1
     said = said.splitlines()[-1]
     assert said.startswith("model-server: --listen 'nobody.invalid:1': cannot listen there: ")
-    assert said.endswith(("name or service not known", "temporary failure in name resolution"))
+    assert "Errno" not in said
 
 
 def test_the_version_is_that_of_the_installed_package() -> None:

@@ -65,7 +65,7 @@ class TestAProcess:
         assert code == 1
         line = said.splitlines()[-1]
         assert line.startswith(f"splitter: --listen '{where}': cannot listen there: ")
-        assert line.endswith(("name or service not known", "temporary failure in name resolution"))
+        assert "Errno" not in line
 
     def test_says_its_version(self) -> None:
         done = subprocess.run(

@@ -78,6 +78,13 @@ def test_a_port_that_is_taken_is_named() -> None:
     assert str(refused.value) == (f"--listen '127.0.0.1:{port}': cannot listen there: address already in use")
 
 
+def test_a_worker_that_does_not_get_it_says_which() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = taken.getsockname()
+        with pytest.raises(OSError, match=f"^--listen '127.0.0.1:{where[1]}': cannot listen there: "):
+            next(shared(((socket.AF_INET, where),)))
+
+
 def test_what_goes_wrong_while_it_is_held_is_no_fault_of_the_address() -> None:
     with pytest.raises(OSError, match=r"^\[Errno 28\] full$"), reserved(ANY):
         raise OSError(28, "full")
