@@ -40,7 +40,7 @@ STEADY: Final = Pace()
 
 
 class Secure(Protocol):
-    """TLS towards the endpoints, newest certificates first (`mesh.tls.LiveTLS`)."""
+    """TLS towards the endpoints, newest certificates first (`mesh.tls_live.LiveTLS`)."""
 
     context: ssl.SSLContext
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.model_server.requests import parameters, request, tensor
+from tests.model_server.served import Served
 from tests.model_server.test_infer import SUM, both
 
 INVALID, NOT_FOUND = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
@@ -211,10 +212,25 @@ def test_the_table_is_no_shorter_than_it_was() -> None:
     assert len(BAD) >= 40
 
 
-def test_bytes_that_are_no_message_are_refused_and_the_next_call_is_answered(channel: Any, stub: Any) -> None:
-    """gRPC itself answers: what cannot be parsed never reaches the server's code."""
-    garbage = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("/inference.GRPCInferenceService/ModelInfer", "inference.ModelInferRequest"),
+        ("/grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckRequest"),
+        ("/grpc.health.v1.Health/Watch", "grpc.health.v1.HealthCheckRequest"),
+    ],
+)
+def test_bytes_that_are_no_message_are_the_client_s_fault_and_no_traceback(
+    method: str, message: str, channel: Any, stub: Any, server: Served
+) -> None:
+    """UNKNOWN or INTERNAL would be held against this server by sidecars: one client could have it left out."""
+    before = server.log
+    streams = method.endswith("Watch")
+    garbage = channel.unary_stream(method) if streams else channel.unary_unary(method)
     with pytest.raises(grpc.RpcError) as refusal:
-        garbage(b"\xff" * 100)
-    assert refusal.value.code() in (INTERNAL, grpc.StatusCode.UNKNOWN)
+        list(garbage(b"\xff" * 100, timeout=10)) if streams else garbage(b"\xff" * 100, timeout=10)
+    assert refusal.value.code() is INVALID
+    assert "the request is no protobuf message" in refusal.value.details()
+    assert message in refusal.value.details()
     assert stub.ModelInfer(both()).raw_output_contents[0] == SUM.tobytes()
+    assert server.log == before
