@@ -92,7 +92,7 @@ class Connector:
         pool = self._pool
         if not pool.connected:
             return 1
-        each = max(1, max(connection.given for connection in pool.connections))
+        each = max(1, max(connection.allowance for connection in pool.connections))
         return min(-(-len(pool.waiting) // each), CONNECTING, MAX_CONNECTIONS - len(pool.connections))
 
     async def _pause(self) -> None:

@@ -43,22 +43,10 @@ class Upstream(ClientConnection):
         self.own_fault = ""
         """Why we are resetting a stream, while its leg is being told."""
         self._blamed = False
-        self.given = frames.MAX_STREAM_ID
-        """Streams that we give it at once: what it allows, or less since it has refused one."""
         self._learned = frames.MAX_STREAM_ID
         self._pause = PAUSE
         self._resting: asyncio.TimerHandle | None = None
         self._recovery: asyncio.TimerHandle | None = None
-
-    @property
-    def has_room(self) -> bool:
-        """A stream can be opened now."""
-        return (
-            self.acknowledged
-            and not self.leaving
-            and self.transport is not None
-            and len(self.streams) < self.given
-        )
 
     # What the wire tells
 
@@ -67,8 +55,7 @@ class Upstream(ClientConnection):
             self.ready.set_result(None)
 
     def on_settings(self) -> None:
-        if self._resting is None:
-            self.given = min(self.peer_max_streams, self._learned)
+        super().on_settings()
         if self.pool.waiting:
             self.pool.serve_waiting(self)
 
@@ -133,7 +120,7 @@ class Upstream(ClientConnection):
     def refused(self) -> None:
         """It has refused a stream, and is not about to leave."""
         self._learned = max(1, min(self._learned, len(self.streams)))
-        self.given = 0
+        self.cap(0)
         if self._recovery is not None:
             self._recovery.cancel()
             self._recovery = None
@@ -145,7 +132,8 @@ class Upstream(ClientConnection):
     def _resume(self) -> None:
         self._resting = None
         self._recovery = asyncio.get_running_loop().call_later(RECOVERY, self._recover)
-        self.on_settings()
+        self.cap(self._learned)
+        self.pool.serve_waiting(self)
 
     def _recover(self) -> None:
         self._recovery = None
@@ -153,4 +141,5 @@ class Upstream(ClientConnection):
         self._learned = min(2 * self._learned, frames.MAX_STREAM_ID)
         if self._learned < self.peer_max_streams:
             self._recovery = asyncio.get_running_loop().call_later(RECOVERY, self._recover)
-        self.on_settings()
+        self.cap(self._learned)
+        self.pool.serve_waiting(self)

@@ -29,6 +29,9 @@ class ClientConnection(Inlet):
         super().__init__(limits=limits, token=token, caretaker=caretaker)
         self.leaving = False
         """The upstream sent GOAWAY, or stream ids ran out: no new streams."""
+        self.allowance = frames.MAX_STREAM_ID
+        """Streams that may be open at once: what the upstream allows, or less (see `cap`)."""
+        self._cap = frames.MAX_STREAM_ID
         self._next_id = 1
         self._last_named = frames.MAX_STREAM_ID
 
@@ -56,8 +59,13 @@ class ClientConnection(Inlet):
             self.acknowledged
             and not self.leaving
             and self.transport is not None
-            and len(self.streams) < self.peer_max_streams
+            and len(self.streams) < self.allowance
         )
+
+    def cap(self, streams: int) -> None:
+        """Open no more than so many streams at once, even if the upstream allows them."""
+        self._cap = streams
+        self.allowance = min(self.peer_max_streams, streams)
 
     def open(self, kind: type[S]) -> S:
         """A new stream of the given class; only while `has_room`."""
@@ -82,6 +90,9 @@ class ClientConnection(Inlet):
                 frames.PROTOCOL_ERROR, f"HEADERS on stream {stream_id}, which we never opened"
             )
         self._control.useless()
+
+    def on_settings(self) -> None:
+        self.cap(self._cap)
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         if last_stream_id > self._last_named:  # what it had left out may run elsewhere by now (section 6.8)

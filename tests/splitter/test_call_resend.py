@@ -290,15 +290,15 @@ class TestAnEndpointThatIsFull:
             await at.client.sync()
             await requests[0].peer.sync()
             pool = next(iter(at.rig.control.endpoints.pools.values()))
-            assert (pool.connections[0].given, pool.connections[0].has_room) == (0, False)
+            assert (pool.connections[0].allowance, pool.connections[0].has_room) == (0, False)
             for request in requests[:4]:
                 request.answer()
             for _ in range(2):
                 (await at.blue.request()).answer()
             assert {(await call.end()).status for call in calls} == {0}
-            while not pool.connections[0].given:  # it rests for a moment
+            while not pool.connections[0].allowance:  # it rests for a moment
                 await at.client.sync()
-            assert pool.connections[0].given == 4
+            assert pool.connections[0].allowance == 4
 
 
 class TestAQueryOfDeath:

@@ -30,6 +30,7 @@ class Upstream(ClientConnection):
         self.told.append("ready")
 
     def on_settings(self) -> None:
+        super().on_settings()
         self.told.append("settings")
 
     def on_fault(self, fault: ConnectionFault) -> None:

@@ -65,6 +65,19 @@ async def test_there_is_room_for_as_many_streams_as_the_upstream_allows() -> Non
     assert connection.has_room
 
 
+async def test_a_policy_may_allow_less_than_the_upstream_and_never_more() -> None:
+    connection, wire = await greeted()
+    wire.say(f.settings({f.MAX_CONCURRENT_STREAMS: 2}) + f.SETTINGS_ACK)
+    connection.cap(0)
+    assert (connection.allowance, connection.has_room) == (0, False)
+    wire.say(f.settings({f.MAX_CONCURRENT_STREAMS: 5}))
+    assert (connection.allowance, connection.has_room) == (0, False)
+    connection.cap(3)
+    assert (connection.allowance, connection.has_room) == (3, True)
+    connection.cap(9)
+    assert connection.allowance == 5
+
+
 async def test_when_stream_ids_run_out_it_takes_no_more_and_closes_after_the_last() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
