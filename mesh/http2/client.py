@@ -80,7 +80,9 @@ class ClientConnection(Inlet):
         return stream
 
     def leave(self) -> None:
-        """Open no more streams; close when those in flight are done."""
+        """Open no more streams, and say so (6.8); close when those in flight are done."""
+        if not self.leaving:
+            self.send(frames.goaway(0, frames.NO_ERROR, "no more calls"))
         self.leaving = self.alert = True
         self.on_forgotten()
 

@@ -134,13 +134,18 @@ async def test_a_goaway_on_an_idle_connection_closes_it() -> None:
     assert connection.told[-1] == "closed"
 
 
-async def test_leaving_waits_for_the_streams_in_flight() -> None:
+async def test_leaving_is_announced_and_waits_for_the_streams_in_flight() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
     stream = connection.open(Watched)
+    await turn()
+    wire.take()
+    connection.leave()
     connection.leave()
     assert not connection.has_room
     assert not wire.closing
+    await turn()
+    assert [(each.kind, each.payload[:8]) for each in whole(wire.take())] == [(f.GOAWAY, bytes(8))]
     wire.say(f.rst_stream(1, f.NO_ERROR))
     assert stream.code == f.NO_ERROR
     assert wire.closing
