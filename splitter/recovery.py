@@ -18,6 +18,7 @@ from mesh.http2 import frames
 from mesh.http2.blocks import edited, literal
 from splitter import answers, deadline
 from splitter.ejection import FAILED
+from splitter.kept import KEPT_LIMIT
 
 if TYPE_CHECKING:
     from splitter.call import Call
@@ -43,12 +44,27 @@ def on_reset(call: "Call", leg: "Leg", code: int) -> None:
         else:
             connection.refused()
             taken = _resend(call, status, "refused", again=True, free=True)
-        if taken:
-            return
+        if not taken:
+            answers.answer(call, answers.UNAVAILABLE, _why_not_again(call, leg))
+            call.finish(status)
+        return
     if status in FAILED and code != frames.REFUSED_STREAM:
         call.pool.note(failed=True, began=call.started)
     call.send_reset(code)
     call.finish(status)
+
+
+def _why_not_again(call: "Call", leg: "Leg") -> str:
+    """What the client of a call is told that no endpoint has processed: it may safely send it again itself."""
+    if call.kept is None:
+        why = f"only requests of up to {KEPT_LIMIT >> 10} KiB are kept to be sent again"
+    elif leg.upstream.suspicious:
+        why = "its connection ended through an error of the protocol"
+    elif call.turned_away >= MAX_TURNED_AWAY:
+        why = f"it has been refused {call.turned_away + 1} times"
+    else:
+        why = "there is nobody else to ask"
+    return f"{call.pool.endpoint} did not process the call, and {why}"
 
 
 def on_lost(call: "Call", leg: "Leg") -> None:
