@@ -116,7 +116,12 @@ def on_unavailable(call: "Call", status: str | None) -> bool:
 
 
 def on_rejected(call: "Call", reason: str) -> None:
-    """The endpoint cannot be reached, or too many wait for it: nothing was sent, so another may be tried."""
+    """The endpoint cannot be reached, has left, or too many wait for it: nothing was sent, so another may be tried.
+
+    If the document has changed meanwhile, a call that was processed nowhere is one of those it speaks of.
+    """
+    if call.attempts == 1 and call.switch.decide_again(call):
+        return
     if not _resend(call, "UNAVAILABLE", "unreached", again=False, free=True):
         answers.answer(call, answers.UNAVAILABLE, reason)
         call.finish("UNAVAILABLE")

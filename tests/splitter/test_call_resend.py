@@ -239,6 +239,53 @@ class TestAcrossColors:
             assert at.rig.counted() == {("blue", "fallback", "OK"): 1}
 
 
+class TestADocumentThatChangesMeanwhile:
+    """A call that still waits for its first endpoint obeys the document that takes this endpoint away."""
+
+    @BOTH
+    async def test_without_fallback_too_it_goes_where_the_new_one_says(self, path: bytes) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}, "fallback": False})
+            await red.connection()
+            call = at.client.call(path)
+            await at.client.sync()
+            revision = at.rig.put({"split": {"green": 100}, "fallback": False})
+            request = await at.green.request()
+            (serving,) = [stream for each in at.rig.switch.clients for stream in each.streams.values()]
+            assert serving.table.revision == revision  # type: ignore[attr-defined]
+            request.answer()
+            assert (await call.end()).status == 0
+            assert at.rig.counted() == {("green", "split", "OK"): 1}
+            assert at.rig.observer.failed_legs == {}
+
+    async def test_by_the_new_key_and_the_new_overrides(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}, "fallback": False})
+            await red.connection()
+            calls = [at.client.call(UNSAFE, (b"x-user", b"7")), at.client.call(UNSAFE, (b"x-tester", b"1"))]
+            await at.client.sync()
+            override = {"metadata": {"x-tester": "1"}, "color": "green"}
+            document = {"split": {"blue": 100}, "key": {"metadata": "x-user"}, "overrides": [override]}
+            at.rig.put(document | {"fallback": False})
+            (await at.blue.request()).answer()
+            (await at.green.request()).answer()
+            assert [(await call.end()).status for call in calls] == [0, 0]
+            assert at.rig.counted() == {("blue", "key", "OK"): 1, ("green", "override", "OK"): 1}
+
+    async def test_what_leads_nowhere_is_told_so(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}, "fallback": False})
+            await red.connection()
+            call = at.client.call(UNSAFE)
+            await at.client.sync()
+            at.rig.put({"split": {"black": 100}, "fallback": False})
+            await call.end()
+            assert (call.status, call.message) == (UNAVAILABLE, "the endpoint has left")
+
+
 class TestAnEndpointThatIsFull:
     """It refuses streams that its SETTINGS allow, as gRPC servers do whose handlers outlive their answers."""
 
