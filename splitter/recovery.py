@@ -10,13 +10,11 @@ Three kinds of failure, and what each may cost (docs/architecture.md has them as
   once more, whatever it is, so that it cannot end connection after connection.
 """
 
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, cast
 
 from mesh import contract
 from mesh.http2 import frames
-from mesh.http2.blocks import edited, literal
-from splitter import answers, deadline
+from splitter import answers
 from splitter.ejection import FAILED
 from splitter.kept import KEPT_LIMIT
 
@@ -131,22 +129,6 @@ def on_expired(call: "Call") -> None:
     """Its deadline has passed, and no endpoint has it."""
     answers.answer(call, answers.DEADLINE_EXCEEDED, "the deadline passed before an endpoint could be asked")
     call.finish("DEADLINE_EXCEEDED")
-
-
-def late_block(call: "Call") -> bytes:
-    """The first block for a leg that is not the first, or had to wait: with what is left of the call's time."""
-    request = call.request
-    drop, append, expires = request.strays, b"", call.expires
-    if call.trace is not None:
-        append = call.leg_field
-        if request.traceparent is not None:
-            drop += (request.traceparent,)
-        if request.tracestate and not call.trace.parent_id:  # the trace begins here
-            drop += request.tracestate
-    if expires is not None and request.timeout is not None:
-        drop += (request.timeout,)
-        append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
-    return edited(call.block, drop=drop, append=append)
 
 
 def _resend(
