@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.http2.caretaker import Caretaker
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.limits import DEFAULT, Limits
 
 
@@ -13,7 +13,7 @@ class Wiring:
 
     limits: Limits = DEFAULT
     token: int = 0
-    caretaker: Caretaker | None = None
+    caretaker: Caretaker = UNWATCHED
 
 
 PLAIN: Final = Wiring()

@@ -1,17 +1,15 @@
 """The client role: we connect to an upstream and open streams on it, never more than it allows."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import frames
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
 from mesh.http2.limits import DEFAULT, UPSTREAM_WINDOW, Limits
 from mesh.http2.stream import Stream
-
-if TYPE_CHECKING:
-    from mesh.http2.caretaker import Caretaker
 
 S = TypeVar("S", bound=Stream)
 
@@ -23,9 +21,7 @@ class ClientConnection(Inlet):
     serves = False
     window = UPSTREAM_WINDOW
 
-    def __init__(
-        self, *, limits: Limits = DEFAULT, token: int = 0, caretaker: "Caretaker | None" = None
-    ) -> None:
+    def __init__(self, *, limits: Limits = DEFAULT, token: int = 0, caretaker: Caretaker = UNWATCHED) -> None:
         super().__init__(limits=limits, token=token, caretaker=caretaker)
         self.leaving = False
         """The upstream sent GOAWAY, or stream ids ran out: no new streams."""

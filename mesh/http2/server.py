@@ -6,20 +6,18 @@ What a client may do with streams is bounded: how many are open, and how many it
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import frames
 from mesh.http2.blocks import opens_request
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
 from mesh.http2.limits import DEFAULT, DRAIN_TIMEOUT, Limits
 from mesh.http2.meter import Meter
 from mesh.http2.stream import Stream
-
-if TYPE_CHECKING:
-    from mesh.http2.caretaker import Caretaker
 
 _DRAIN_PING: Final = b"vd-drain"
 
@@ -37,7 +35,7 @@ class ServerConnection(Inlet):
         *,
         limits: Limits = DEFAULT,
         token: int = 0,
-        caretaker: "Caretaker | None" = None,
+        caretaker: Caretaker = UNWATCHED,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(limits=limits, token=token, caretaker=caretaker, clock=clock)
@@ -71,8 +69,7 @@ class ServerConnection(Inlet):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        caretaker = self._caretaker
-        if caretaker is not None and caretaker.served > self.limits.max_connections:
+        if self._caretaker.served > self.limits.max_connections:
             text = f"there are {self.limits.max_connections} connections already"
             self.fail(ConnectionFault(frames.ENHANCE_YOUR_CALM, text, "max_connections"))
 
