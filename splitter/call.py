@@ -94,6 +94,10 @@ class Call(Stream):
         return self.done
 
     @property
+    def answered(self) -> bool:
+        return self.responded or self.sent_end
+
+    @property
     def role(self) -> str:
         """Of the leg that serves it."""
         return contract.ROLE_FALLBACK if self.reason == contract.REASON_FALLBACK else contract.ROLE_PRIMARY

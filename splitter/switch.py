@@ -34,7 +34,12 @@ class ClientConnection(ServerConnection):
 
     def __init__(self, switch: "Switch") -> None:
         wiring = switch.wiring
-        super().__init__(limits=wiring.limits, token=wiring.token, caretaker=wiring.caretaker)
+        super().__init__(
+            limits=wiring.limits,
+            token=wiring.token,
+            caretaker=wiring.caretaker,
+            offenders=wiring.offenders,
+        )
         self.switch = switch
         self.reader = RequestReader(wiring.limits)
 
