@@ -16,6 +16,7 @@ from mesh import memory, telemetry
 from mesh import traffic as document
 from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
+from mesh.http2.offenders import Offenders
 from mesh.tls_accept import TLSAcceptor
 from mesh.tls_live import LiveTLS
 from mesh.traffic import GRAIN
@@ -68,7 +69,8 @@ class DataPath:
             service=settings.service, revision=0, traffic=traffic, has_document=False, pools=()
         )
         self._caretaker = Caretaker(limits=settings.limits)
-        wiring = Wiring(settings.limits, token, self._caretaker)
+        offenders = Offenders(rate=settings.limits.reset_rate)
+        wiring = Wiring(settings.limits, token, self._caretaker, offenders)
         self.switch = Switch(nothing_yet, Observer(self._tracer), wiring=wiring)
         self.control = Control(
             facts=Facts(traffic), switch=self.switch, group=group, tls=self._upstream_tls, on_news=on_news
