@@ -169,14 +169,11 @@ class Call(Stream):
                 drop += (request.traceparent,)
             if request.tracestate and not self.trace.parent_id:  # the trace begins here
                 drop += request.tracestate
-        if late and request.timeout is not None:
-            expires = self.expires
-            if expires is not None:
-                drop += (request.timeout,)
-                append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
-        if not drop and not append:
-            return self.block
-        return edited(self.block, drop=drop, append=append)
+        expires = self.expires if late else None
+        if expires is not None and request.timeout is not None:
+            drop += (request.timeout,)
+            append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
+        return edited(self.block, drop=drop, append=append) if drop or append else self.block
 
     def _send_kept(self, leg: Leg, kept: list[Piece]) -> None:
         for position, (payload, end, is_block) in enumerate(kept):
@@ -252,9 +249,7 @@ class Call(Stream):
             else:
                 self.responded = True
                 self.kept = None
-                if (
-                    length >= 0 and not end and self.peer is not None
-                ):  # without DATA: perhaps the answer to a HEAD
+                if length >= 0 and not end and self.peer is not None:  # an end here: the answer to a HEAD
                     self.peer.left = length
                 block += self.target.mark
                 if status is not None:
