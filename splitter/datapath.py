@@ -82,7 +82,7 @@ class DataPath:
         self.watchdog.start()
         self._group.create_task(self._tracer.run(), name="encode spans")
         self._group.create_task(self._caretaker.run(), name="look after silent peers")
-        self._group.create_task(memory.give_back_after_crowds(self._present), name="give memory back")
+        self._group.create_task(memory.keep_low(self._present), name="give memory back")
         for live in (self._tls, self._upstream_tls):
             if live is not None:
                 self._group.create_task(live.watch(), name=f"follow {live!r}")

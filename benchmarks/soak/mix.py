@@ -52,6 +52,7 @@ class Mix:
                 finally:
                     with suppress(ProcessLookupError):
                         child.kill()
+                    await child.wait()  # or its transport outlives the loop
                 self.counts["unary calls"] += calls
                 found = re.search(r"\((\d+)\) data", report)
                 whole = int(found[1]) // len(scenario.message) if found else 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mesh import memory
-from mesh.memory import CALM, CROWD, Ebb
+from mesh.memory import CALM, CROWD, PATIENCE, Crumbs, Ebb
 
 HAS_GLIBC = memory._trim() is not None
 needs_glibc = pytest.mark.skipif(not HAS_GLIBC, reason="the C library is not glibc: it has no malloc_trim")
@@ -47,12 +47,29 @@ def test_a_crowd_that_goes_in_steps_gives_back_at_each() -> None:
 async def test_what_a_crowd_left_is_given_back() -> None:
     present = iter([CROWD, *[0] * CALM])
     given = asyncio.Event()
-    task = asyncio.create_task(
-        memory.give_back_after_crowds(lambda: next(present, 0), interval=0.0, deed=given.set)
-    )
+    deeds = []
+
+    def deed(crowd: bool) -> None:
+        deeds.append(crowd)
+        given.set()
+
+    task = asyncio.create_task(memory.keep_low(lambda: next(present, 0), interval=0.0, deed=deed))
     async with asyncio.timeout(10):
         await given.wait()
     task.cancel()
+    assert deeds == [True]
+
+
+def test_what_lies_about_is_looked_for_once_a_minute_and_only_if_there_is_more_than_the_last_time() -> None:
+    crumbs = Crumbs()
+    assert [crumbs.due(lambda: 100) for _ in range(PATIENCE)].count(True) == 1
+    crumbs.given(100)
+    assert not any(crumbs.due(lambda: 102) for _ in range(PATIENCE))
+    assert [crumbs.due(lambda: 103) for _ in range(2 * PATIENCE)].count(True) == 2
+
+
+def test_what_is_resident_is_what_the_system_says() -> None:
+    assert 1 << 20 < memory.resident() < 1 << 40
 
 
 @needs_glibc
