@@ -92,6 +92,7 @@ def test_reflection_knows_every_service_and_the_messages_of_the_protocol(channel
         NAME,
         "grpc.health.v1.HealthCheckRequest",
         "inference.InferTensorContents",
+        "inference.ModelConfig",
     ):
         assert database.FindFileContainingSymbol(symbol)
 
