@@ -20,10 +20,13 @@ from mesh.tls import BadTLS, ServerTLS
 from mesh.tls_options import server_options
 from model_server.app import serve
 from model_server.errors import BrokenModelError, ServerDiedError, StartError
+from model_server.onnx_model import CPU
+from model_server.repository_options import EXPLICIT, repository_options
 from model_server.settings import (
     BadSettingError,
     Settings,
     parse_address,
+    parse_batching,
     parse_consul,
     parse_models,
     usable_cpus,
@@ -43,11 +46,11 @@ SERVER_DIED: Final = 70
     "--model",
     "models",
     multiple=True,
-    required=True,
     metavar="NAME=PATH",
     envvar="VERDIGRIS_MODEL",
     help="An .onnx file, or a folder of <version>/model.onnx. Repeatable (in the variable: by spaces).",
 )
+@repository_options
 @click.option("--listen", default="127.0.0.1:8001", help="HOST:PORT to serve on; port 0 takes a free one.")
 @click.option("--advertise", metavar="HOST:PORT", help="Where others reach it, if not at --listen.")
 @server_options
@@ -93,6 +96,10 @@ def command(verbose: bool, **values: Any) -> None:
 def settings_of(
     *,
     models: Sequence[str],
+    model_control: str = "none",
+    load_models: Sequence[str] = (),
+    batches: Sequence[str] = (),
+    providers: Sequence[str] = (CPU,),
     listen: str,
     advertise: str | None,
     consul_addr: str,
@@ -114,6 +121,10 @@ def settings_of(
         raise BadSettingError(error.setting, error.value, error.rule) from None
     return Settings(
         models=parse_models("--model", models),
+        explicit=model_control == EXPLICIT,
+        load_models=tuple(load_models),
+        batching=parse_batching("--batch", batches),
+        providers=tuple(providers),
         listen=parse_address("--listen", listen),
         advertise=parse_address("--advertise", advertise) if advertise else None,
         consul=None if no_consul else parse_consul("--consul-addr", consul_addr, token_of(consul_token_file)),

@@ -21,8 +21,8 @@ from model_server.errors import ServerDiedError, StartError
 from model_server.inference import Inference
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
-from model_server.repository import Repository
-from model_server.settings import Settings
+from model_server.repository import Repository, Sources
+from model_server.settings import EVERY, Settings
 from model_server.tracing import tracing_of
 from model_server.transport.callers import Callers
 from model_server.transport.health import HEALTH_NAME, Health
@@ -45,7 +45,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
     tls = LiveTLS(settings.tls, "--tls") if settings.tls else None
     server, listening = bind(settings.listen, max_message=settings.max_message, tls=tls)
     advertised = advertise(settings, listening)
-    repository = Repository(settings.models, partial(open_model, threads=settings.intra_op_threads))
+    repository = repository_of(settings)
     workers = Workers(settings.threads, queue=settings.queue)
     health = Health(NAME)
     async with tracing_provider(settings, advertised) as provider:
@@ -76,6 +76,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             )
         finally:
             await server.stop(None)
+            repository.close()
             workers.close()
 
 
@@ -102,7 +103,7 @@ async def _until_stopped(
     async with single_failures(), asyncio.TaskGroup() as tasks:
         others = [tasks.create_task(each) for each in beside]
         stopped = tasks.create_task(until_signal())
-        loading = tasks.create_task(repository.load())
+        loading = tasks.create_task(repository.start())
         await asyncio.wait((stopped, loading), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             # What its thread has begun cannot be stopped: the process ends with it, or with the next signal
@@ -111,6 +112,12 @@ async def _until_stopped(
             return
         # (A load that failed has cancelled this body.)
         async with registration_of(settings, repository, advertised) as registration:
+
+            def changed() -> None:
+                registration.models_changed(repository.models())
+
+            repository.on_change(changed)
+            changed()  # for what came between
             health.serving()
             # Only now: whoever finds us in Consul finds models that are loaded and warm
             keeping = tasks.create_task(registration.keep())
@@ -146,6 +153,23 @@ async def drain(
     cut = asyncio.get_running_loop().call_later(settings.drain, repository.abort)
     await server.stop(settings.drain)
     cut.cancel()
+
+
+def repository_of(settings: Settings) -> Repository:
+    first = None
+    if settings.explicit and EVERY not in settings.load_models:
+        first = tuple(dict.fromkeys((*settings.models, *settings.load_models)))
+    return Repository(
+        Sources(settings.models, repository=settings.repository, batching=settings.batching),
+        partial(
+            open_model,
+            threads=settings.intra_op_threads,
+            providers=settings.providers,
+            optimization=settings.graph_optimization,
+        ),
+        explicit=settings.explicit,
+        first=first,
+    )
 
 
 def advertise(settings: Settings, listening: Address) -> Address:

@@ -59,5 +59,5 @@ class ModelConfigValue:
     """`instance_group` count: runs at a time; 0: as many as there are threads."""
     default_model_filename: str = FILE
     graph_level: int | None = None
-    """`optimization.graph.level`; None: the server's."""
+    """`optimization.graph.level`: -1 basic, 1 extended, 2 none (ONNX Runtime backend of Triton); None: the server's."""
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

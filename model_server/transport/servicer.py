@@ -13,7 +13,7 @@ import grpc
 
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
-from model_server.errors import ModelServerError, NotReadyError
+from model_server.errors import ModelServerError
 from model_server.inference import Inference
 from model_server.repository import Repository
 from model_server.tracing import Call, Tracing
@@ -75,11 +75,8 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
         return pb.ServerReadyResponse(ready=self._ready() and self._repository.loaded)
 
     async def _model_ready(self, request: Any, call: Call) -> Any:
-        try:
-            self._repository.find(request.name, request.version)
-        except NotReadyError:
-            return pb.ModelReadyResponse(ready=False)
-        return pb.ModelReadyResponse(ready=self._ready())
+        ready = self._repository.ready(request.name, request.version) and self._ready()
+        return pb.ModelReadyResponse(ready=ready)
 
     async def _server_metadata(self, request: Any, call: Call) -> Any:
         return pb.ServerMetadataResponse(name=SERVER_NAME, version=self._version, extensions=[])

@@ -7,6 +7,8 @@ import grpc
 
 from model_server.errors import (
     BadRequestError,
+    BrokenModelError,
+    ControlOffError,
     ForbiddenError,
     ModelFailedError,
     NotReadyError,
@@ -23,6 +25,8 @@ CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     NotReadyError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ModelFailedError: grpc.StatusCode.INTERNAL,
+    BrokenModelError: grpc.StatusCode.FAILED_PRECONDITION,  # asked to load it
+    ControlOffError: grpc.StatusCode.UNAVAILABLE,  # as Triton
 }
 
 LONGEST: Final = 1024

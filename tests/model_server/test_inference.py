@@ -11,7 +11,7 @@ import pytest
 from model_server.errors import BadRequestError, ModelFailedError, NotReadyError, OverloadedError
 from model_server.inference import COMPUTE, QUEUE, Inference, Request
 from model_server.models import Array, Model, Run, fake_model
-from model_server.repository import Repository
+from model_server.repository import Repository, Sources
 from model_server.tensors import WireTensor
 from model_server.workers import Workers
 
@@ -37,8 +37,10 @@ def model_of(run: Run) -> Model:
 
 
 async def loaded(model: Model, workers: Workers) -> Inference:
-    repository = Repository({"fake": Path("fake")}, lambda name, file, version: model)
-    await repository.load()
+    repository = Repository(
+        Sources({"fake": Path("fake")}), lambda name, file, version, wanted: model, first=["fake"]
+    )
+    await repository.start()
     return Inference(repository, workers)
 
 
@@ -105,6 +107,8 @@ async def test_a_request_that_does_not_fit_is_refused_although_every_thread_is_t
 
 
 async def test_a_model_that_is_known_but_not_loaded_is_not_ready(workers: Workers) -> None:
-    repository = Repository({"fake": Path("fake")}, lambda name, file, version: model_of(double))
+    repository = Repository(
+        Sources({"fake": Path("fake")}), lambda name, file, version, wanted: model_of(double)
+    )
     with pytest.raises(NotReadyError, match="'fake' is not loaded yet"):
         await Inference(repository, workers).infer(of(1), Phases())
