@@ -55,7 +55,10 @@ class Sources:
         return (*self.given, *(each for each in self._folders() if each not in self._models))
 
     def has(self, name: str) -> bool:
-        return name in self._models or (self._repository is not None and (self._repository / name).is_dir())
+        if name in self._models:
+            return True
+        # No path is made of a name that was not checked
+        return self._repository is not None and not fault(name) and (self._repository / name).is_dir()
 
     def plan(self, name: str, override: str | None = None) -> Plan:
         """What loading this model would open; `override` is a configuration in JSON that takes the place of

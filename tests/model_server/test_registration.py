@@ -16,7 +16,7 @@ from mesh.consul import Answer, Consul, ConsulAddress, ConsulError, Instance
 from mesh.follow import Script, follow
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
-from model_server.models import fake_model
+from model_server.models import Model, fake_model
 from model_server.registration import ConsulRegistration, Identity
 from tests.consul_agent import ConsulAgent, consul_binary
 from tests.model_server.requests import unreadable_path
@@ -195,6 +195,7 @@ class Recorded:
     def __init__(self, *answers: Answer[tuple[Instance, ...]] | Exception) -> None:
         self.script = Script(*answers)
         self.registered = 0
+        self.once = asyncio.Event()
         self.enough = asyncio.Event()
 
     async def instances(
@@ -204,6 +205,7 @@ class Recorded:
 
     async def register(self, **values: object) -> None:
         self.registered += 1
+        self.once.set()
         if self.registered == 2:
             self.enough.set()
 
@@ -262,3 +264,50 @@ async def test_once_withdrawn_it_stays_out_although_its_watch_finds_it_missing(c
         await staying.withdraw(WITHIN)
         for task in kept:
             task.cancel()
+
+
+def named(name: str, version: str) -> Model:
+    return fake_model(lambda names, feeds: [], name=name, version=version, inputs={}, outputs={})
+
+
+async def test_what_is_loaded_later_is_registered_in_the_place_of_what_was(consul: Consul) -> None:
+    def has(model: str, version: str) -> Callable[[tuple[Instance, ...]], bool]:
+        return lambda all_: (
+            some(all_) and (all_[0].meta["model"], all_[0].meta["model_version"]) == (model, version)
+        )
+
+    following = registration(consul)
+    async with asyncio.TaskGroup() as tasks:
+        kept = tasks.create_task(following.keep())
+        await until(consul, has("fake", "1"), service="films")
+        following.models_changed((named("fake", "2"), named("other", "1")))
+        await until(consul, has("fake,other", "2,1"), service="films")
+        following.models_changed(())
+        (instance,) = await until(consul, has("", ""), service="films")
+        assert instance.passing
+        await following.withdraw(WITHIN)
+        following.models_changed((named("late", "1"),))
+        kept.cancel()
+    await until(consul, none, service="films")
+
+
+async def test_what_says_the_same_is_not_registered_again() -> None:
+    consul = Recorded(Answer(5, ()))
+    following = registration(consul)  # type: ignore[arg-type]
+    async with asyncio.timeout(WITHIN), asyncio.TaskGroup() as tasks:
+        kept = tasks.create_task(following.keep())
+        await consul.once.wait()
+        following.models_changed((named("fake", "1"),))  # another model, of the same name and version
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert consul.registered == 1
+        kept.cancel()
+
+
+def test_more_models_than_consul_takes_are_cut_between_names() -> None:
+    models = tuple(named(f"modell-größe-{number}", str(number)) for number in range(100))
+    meta = Identity("films", "blue", "127.0.0.1", 1, models).meta
+    assert all(len(value.encode()) <= 512 for value in meta.values())
+    names = meta["model"].split(",")
+    assert names == [*(model.name for model in models[: len(names) - 1]), "..."]
+    assert meta["model_version"] == ",".join(model.version for model in models)
