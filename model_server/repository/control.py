@@ -137,7 +137,9 @@ class Repository:
             return tuple(line for line in lines if line.state is State.READY)
         seen = {line.name for line in lines}
         lines += [
-            IndexEntry(name, "", State.LOADING if name in self._starting else State.UNAVAILABLE, "not loaded")
+            IndexEntry(name, "", State.LOADING)
+            if name in self._starting
+            else IndexEntry(name, "", State.UNAVAILABLE, "not loaded")
             for name in self._sources.names()
             if name not in seen
         ]
@@ -200,13 +202,10 @@ class Repository:
             plan = await self._in_thread(self._sources.plan, name, config)
             self._stand(name, self._table[name].load(tuple(version or "" for version, _ in plan.files)))
             models = [await self._one(plan, version, file) for version, file in plan.files]
-        except UnknownModelError:
-            self._forget(name, before)
-            raise
-        except ModelServerError as error:
+        except BrokenModelError as error:
             self._stand(name, self._table[name].fail(str(error)))
             raise
-        except BaseException:
+        except BaseException:  # also whoever left: nothing of theirs stays, and the others wait for the turn
             self._forget(name, before)
             raise
         self._publish(name, self._table[name].serve({model.version: model for model in models}))

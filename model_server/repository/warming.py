@@ -18,11 +18,11 @@ def warm(model: Model) -> None:
     be joined, and that answers one row and not two, is refused with BrokenModelError: the mistake is ours to
     find, not the callers'.
     """
-    zeros = model.zeros()
     try:
+        zeros = model.zeros()
         model.run(tuple(model.outputs), zeros)
         model.run(tuple(model.outputs), zeros)
-    except ModelServerError as error:
+    except (ModelServerError, MemoryError, ValueError) as error:
         log.warning("model %s version %s was not warmed with zeros: %s", model.name, model.version, error)
         return
     if model.batching is not None:

@@ -64,6 +64,7 @@ async def test_under_control_the_start_takes_what_is_named_and_a_broken_one_is_l
     repository = controlled("bad", "good", "missing")
     with pytest.raises(NotReadyError, match="'good' is not loaded yet"):
         repository.find("good")
+    assert [line for line in lines(repository) if line[0] == "good"] == [("good", "", "LOADING", "")]
     with caplog.at_level(logging.ERROR):
         await repository.start()
     assert repository.loaded
@@ -236,6 +237,7 @@ async def test_a_configuration_in_the_request_holds_for_this_load_only(
     with pytest.raises(BadRequestError, match="parameter 'config'"):
         await repository.load("m", config='{"max_batch_size": "four"}')
     assert repository.find("m").config.max_batch_size == 4
+    assert lines(repository) == [("m", "1", "READY", "")], "a wrong request is no fault of the model"
     await repository.load("m")
     assert repository.find("m").batching is None
 

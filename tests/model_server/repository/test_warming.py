@@ -75,6 +75,14 @@ def test_a_model_that_mixes_its_rows_is_refused_batching_and_served_without(run:
         warmed(run, Batching(8))
 
 
+def test_a_model_that_wants_more_memory_than_there_is_can_still_be_loaded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        warm(fake_model(same, inputs={"X": ("FP32", (10**6, 10**6, 10**6))}, outputs={"Y": ("FP32", (1,))}))
+    assert "was not warmed with zeros" in caplog.text
+
+
 @pytest.mark.parametrize("batching", [None, Batching(8)])
 def test_a_model_that_refuses_zeros_is_served_and_the_log_says_so(
     caplog: pytest.LogCaptureFixture, batching: Batching | None
