@@ -95,7 +95,7 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
         )
 
     async def _infer(self, request: Any, call: Call) -> Any:
-        response = await self._inference.infer(read_request(request), call)
+        response = await self._inference.infer(read_request(request)[0], call)
         call.model(response.model, response.version)
         return write_response(response)
 
