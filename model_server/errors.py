@@ -38,6 +38,10 @@ class OverloadedError(ModelServerError):
     """Too many calls wait already; this one was not queued."""
 
 
+class DeadlineError(ModelServerError):
+    """The call's time was over before its model was run."""
+
+
 class ModelFailedError(ModelServerError):
     """The model was run with a request that fits its inputs, and failed."""
 

@@ -7,6 +7,8 @@ import grpc
 
 from model_server.errors import (
     BadRequestError,
+    BrokenModelError,
+    DeadlineError,
     ForbiddenError,
     ModelFailedError,
     NotReadyError,
@@ -22,6 +24,8 @@ CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     UnsupportedError: grpc.StatusCode.UNIMPLEMENTED,
     NotReadyError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    BrokenModelError: grpc.StatusCode.FAILED_PRECONDITION,  # asked to load it
     ModelFailedError: grpc.StatusCode.INTERNAL,
 }
 

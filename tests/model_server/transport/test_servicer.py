@@ -89,7 +89,7 @@ async def test_every_domain_error_becomes_its_status_with_its_message(error: typ
 
 
 def test_every_error_a_call_can_meet_is_in_the_table() -> None:
-    of_the_process = {errors.BrokenModelError, errors.StartError, errors.ServerDiedError}
+    of_the_process = {errors.StartError, errors.ServerDiedError}
     assert set(CODES) == set(errors.ModelServerError.__subclasses__()) - of_the_process
 
 
