@@ -16,11 +16,8 @@ from google.protobuf.message import DecodeError
 
 from mesh.pb import open_inference_pb2 as pb
 from model_server.inference import Request, Response
-from model_server.tensors import WireTensor
+from model_server.tensors import VIEW_FROM, WireTensor
 from model_server.transport.messages import Head, parse_request, read_head, read_request, write_response
-
-VIEW_FROM: Final = 16 * 2**10
-"""Elements of so many bytes are not copied. Below, a copy costs less than a view."""
 
 KNOWN_HEADS: Final = 256
 LONGEST_HEAD: Final = 1024
@@ -35,9 +32,6 @@ _NAME, _VERSION, _ID, _PARAMETERS, _INPUTS, _OUTPUTS, _RAW = (number << 3 | 2 fo
 _OF_HEAD: Final = frozenset((_NAME, _VERSION, _PARAMETERS, _INPUTS, _OUTPUTS))
 
 NO_VALUES: Final[dict[str, Sequence[Any]]] = {}
-
-_READ_BY_ELEMENT: Final = ("BYTES", "BOOL")
-"""Datatypes whose bytes are looked through, with the methods of bytes."""
 
 _ANSWER_ID, _ANSWER_PARAMETERS, _ANSWER_RAW = b"\x1a", b"\x22", b"\x32"
 """Tags of ModelInferResponse's fields `id`, `parameters`, `raw_output_contents`."""
@@ -168,8 +162,6 @@ def cut(data: bytes) -> tuple[bytes, bytes, list[Any]] | None:
 
 def _raw(head: tuple[str, str, tuple[int, ...]], buffer: Any) -> WireTensor:
     name, datatype, shape = head
-    if datatype in _READ_BY_ELEMENT and type(buffer) is memoryview:
-        buffer = bytes(buffer)
     return WireTensor(name, datatype, shape, buffer, NO_VALUES)
 
 
