@@ -7,10 +7,12 @@ import grpc
 
 from model_server.errors import (
     BadRequestError,
+    DeadlineError,
     ForbiddenError,
     ModelFailedError,
     NotReadyError,
     OverloadedError,
+    StoppingError,
     UnknownModelError,
     UnsupportedError,
 )
@@ -22,6 +24,8 @@ CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     UnsupportedError: grpc.StatusCode.UNIMPLEMENTED,
     NotReadyError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    StoppingError: grpc.StatusCode.UNAVAILABLE,
     ModelFailedError: grpc.StatusCode.INTERNAL,
 }
 
