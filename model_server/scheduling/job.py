@@ -44,6 +44,7 @@ class Job:
         "future",
         "inputs",
         "key",
+        "kind",
         "model",
         "names",
         "outputs",
@@ -62,6 +63,7 @@ class Job:
         future: asyncio.Future[None],
         queued: int,
         deadline: float | None = None,
+        kind: Hashable = None,
         size: int = -1,
     ) -> None:
         self.model = model
@@ -72,8 +74,9 @@ class Job:
         """Monotonic nanoseconds."""
         self.deadline = deadline
         """As `time.monotonic()`."""
+        self.kind = kind
         self.size = size
-        """`inline.size_of` its inputs; -1: nobody wants to know."""
+        """As `inline.measure` says; -1: nobody wants to know."""
         self.rows = 0
         self.key: Hashable = None
         """Equal keys of one model may be joined; None never."""

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from model_server.errors import (
@@ -21,7 +21,7 @@ from model_server.errors import (
     StoppingError,
 )
 from model_server.models import Model
-from model_server.scheduling.inline import InlineRule, size_of
+from model_server.scheduling.inline import InlineRule, measure
 from model_server.scheduling.job import SECOND, Execution, Job
 from model_server.scheduling.joining import fit
 from model_server.scheduling.statistics import Statistics, Tally
@@ -113,15 +113,22 @@ class Scheduler:
         lane = self._lanes.get(id(model)) or self._enter(model)
         if deadline is not None and deadline * SECOND <= queued:
             raise _refused(lane, DeadlineError(f"model {model.name!r}: the deadline had passed already"))
-        size = -1
+        kind, size = None, -1
         if model.steady:
-            size = size_of(inputs)
+            kind, size = measure(names, inputs)
             queue = lane.queue
-            if size <= lane.inline.up_to and not queue.jobs and not queue.is_full and not self._closed:
-                return _run_here(lane, model, names, inputs, observer, queued, size)
+            if lane.inline.allows(kind, size) and not queue.jobs and not queue.is_full and not self._closed:
+                return _run_here(lane, model, names, inputs, observer, queued, kind, size)
         loop = asyncio.get_running_loop()
         job = Job(
-            model, names, inputs, future=loop.create_future(), queued=queued, deadline=deadline, size=size
+            model,
+            names,
+            inputs,
+            future=loop.create_future(),
+            queued=queued,
+            deadline=deadline,
+            kind=kind,
+            size=size,
         )
         if lane.queue.batching is not None:
             job.rows, job.key = fit(names, inputs)
@@ -262,7 +269,7 @@ class Scheduler:
                 counted = run
                 lane.tally.ran(run)
                 if run.cpu >= 0:
-                    lane.inline.measured(job.size, cpu=run.cpu, wall=run.ended - run.started)
+                    lane.inline.measured(job.kind, job.size, cpu=run.cpu, wall=run.ended - run.started)
             if job.future.done():
                 job.error = None  # unheard; its traceback would keep the job
             else:
@@ -331,6 +338,7 @@ def _run_here(
     inputs: Sequence[WireTensor],
     observer: Observer,
     queued: int,
+    kind: Hashable,
     size: int,
 ) -> tuple[WireTensor, ...]:
     """On the event loop, in this very step of it."""
@@ -350,7 +358,7 @@ def _run_here(
         tally.succeeded(queued, rows, run)
         return outputs
     finally:
-        lane.inline.measured(size, cpu=time.thread_time_ns() - before, wall=0)
+        lane.inline.measured(kind, size, cpu=time.thread_time_ns() - before, wall=0)
         _tell(observer, model, queued, run)
 
 

@@ -98,7 +98,7 @@ def test_phases_are_its_children_with_their_own_times(traced: Traced) -> None:
 
 def test_the_span_of_a_batched_call_says_how_many_rows_ran_together(traced: Traced) -> None:
     assert "verdigris.batch_size" not in (traced.call()[METHOD].attributes or {})
-    call = traced.tracing.begin(METHOD, lambda: [])
+    call = traced.tracing.begin(METHOD, list)
     call.batch(7)
     call.end("OK", "")
     spans = [span for span in traced.finished() if "verdigris.batch_size" in (span.attributes or {})]

@@ -1,15 +1,16 @@
 """Only what was seen to be short runs on the event loop, and one long surprise ends that."""
 
 import asyncio
+import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pytest
 
 from model_server.errors import BadRequestError, DeadlineError
 from model_server.models import Array, fake_model
-from model_server.scheduling.inline import ELEMENT, SHORT, TOO_LONG, InlineRule, size_of
+from model_server.scheduling.inline import ELEMENT, KINDS, SHORT, TOO_LONG, InlineRule, measure
 from model_server.scheduling.scheduler import Scheduler
 from model_server.tensors import WireTensor
 from tests.model_server.scheduling.fakes import Doubles, Gated, Phases, ask
@@ -18,10 +19,10 @@ HERE = threading.current_thread
 
 
 def rule_after(*runs: tuple[int, int]) -> InlineRule:
-    """The rule after runs of (size, processor time), none of which waited."""
+    """The rule after runs of one kind, of (size, processor time), none of which waited."""
     rule = InlineRule()
     for size, cpu in runs:
-        rule.measured(size, cpu=cpu, wall=cpu)
+        rule.measured("kind", size, cpu=cpu, wall=cpu)
     return rule
 
 
@@ -42,34 +43,79 @@ def rule_after(*runs: tuple[int, int]) -> InlineRule:
         ([(0, 1)], 0),
     ],
 )
-def test_the_rule(runs: list[tuple[int, int]], up_to: int) -> None:
-    assert rule_after(*runs).up_to == up_to
+def test_up_to_the_largest_that_was_short_and_after_a_great_surprise_never(
+    runs: list[tuple[int, int]], up_to: int
+) -> None:
+    rule = rule_after(*runs)
+    assert [size for size in range(300) if rule.allows("kind", size)] == list(range(up_to + 1))
+    assert not rule.allows("another kind", 0)
 
 
 def test_a_run_that_was_preempted_is_short_and_one_that_waits_for_something_else_is_not() -> None:
     rule = InlineRule()
-    rule.measured(100, cpu=10, wall=TOO_LONG + 1)
-    assert rule.up_to == -1
-    rule.measured(100, cpu=10, wall=TOO_LONG)
-    rule.measured(100, cpu=10, wall=1_000 * TOO_LONG)
-    assert rule.up_to == 100
+    rule.measured("kind", 100, cpu=10, wall=TOO_LONG + 1)
+    assert not rule.allows("kind", 100)
+    rule.measured("kind", 100, cpu=10, wall=TOO_LONG)
+    rule.measured("kind", 100, cpu=10, wall=1_000 * TOO_LONG)
+    assert rule.allows("kind", 100)
+
+
+def test_a_surprise_of_one_kind_is_one_of_the_model() -> None:
+    rule = rule_after((100, 1))
+    rule.measured("other", 5, cpu=1, wall=1)
+    rule.measured("other", 5, cpu=TOO_LONG + 1, wall=TOO_LONG + 1)
+    assert not rule.allows("kind", 100)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    rule = InlineRule()
+    for kind in range(KINDS + 1):
+        rule.measured(kind, 1, cpu=1, wall=1)
+    assert [kind for kind in range(KINDS + 1) if rule.allows(kind, 1)] == [KINDS]
+
+
+def of(*shapes: tuple[int, ...]) -> list[WireTensor]:
+    return [
+        WireTensor(f"I{number}", "INT8", shape, raw=bytes(math.prod(shape)))
+        for number, shape in enumerate(shapes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (of((1, 4)), of((9, 4)), True),
+        (of((1, 4)), of((1, 5)), False),
+        (of((2, 4), (2, 3)), of((5, 4), (5, 3)), True),
+        (of((2, 4), (1, 4)), of((4, 4), (1, 4)), False),
+        (of((1, 9), (9, 1)), of((3, 3), (3, 3)), False),
+        (of(), of(), True),
+        (of(()), of(()), True),
+    ],
+)
+def test_calls_of_one_kind_differ_in_their_rows_only(
+    one: list[WireTensor], other: list[WireTensor], same: bool
+) -> None:
+    assert (measure(["Y"], one)[0] == measure(["Y"], other)[0]) is same
+    assert measure(["Y"], one)[0] != measure(["Z"], one)[0]
 
 
 def test_what_becomes_objects_is_larger_than_what_stays_bytes() -> None:
     raw = WireTensor("X", "FP32", (2, 3), raw=bytes(24))
     typed = WireTensor("X", "FP32", (2, 3), typed={"fp32_contents": [0.0] * 6})
     texts = WireTensor("X", "BYTES", (5,), raw=bytes(20))
-    assert [size_of([each]) for each in (raw, typed, texts)] == [24, 6 * ELEMENT, 20 + 5 * ELEMENT]
-    assert size_of([raw, raw]) == 48
-    assert size_of([]) == 0
+    sizes = [measure(["Y"], each)[1] for each in ([raw], [typed], [texts], [raw, raw], [])]
+    assert sizes == [24, 6 * ELEMENT, 20 + 5 * ELEMENT, 48, 0]
 
 
 @pytest.fixture
 def rule_of_thumb(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every run was short: whether it was on this machine today is not what these tests are about."""
 
-    def measured(rule: InlineRule, size: int, *, cpu: int, wall: int) -> None:
-        rule.up_to = max(rule.up_to, size)
+    really = InlineRule.measured
+
+    def measured(rule: InlineRule, kind: Hashable, size: int, *, cpu: int, wall: int) -> None:
+        really(rule, kind, size, cpu=1, wall=1)
 
     monkeypatch.setattr(InlineRule, "measured", measured)
 
