@@ -22,13 +22,13 @@ from model_server.inference import Inference
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
 from model_server.repository import Repository
+from model_server.scheduling.scheduler import Scheduler
 from model_server.settings import Settings
 from model_server.tracing import tracing_of
 from model_server.transport.callers import Callers
 from model_server.transport.health import HEALTH_NAME, Health
 from model_server.transport.server import add_reflection, bind
 from model_server.transport.servicer import NAME, InferenceServicer, server_version
-from model_server.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
     server, listening = bind(settings.listen, max_message=settings.max_message, tls=tls)
     advertised = advertise(settings, listening)
     repository = Repository(settings.models, partial(open_model, threads=settings.intra_op_threads))
-    workers = Workers(settings.threads, queue=settings.queue)
+    scheduler = Scheduler(settings.threads, queue=settings.queue)
     health = Health(NAME)
     async with tracing_provider(settings, advertised) as provider:
         tracing = tracing_of(
@@ -57,7 +57,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             port=advertised.port,
         )
         servicer = InferenceServicer(
-            inference=Inference(repository, workers),
+            inference=Inference(repository, scheduler),
             repository=repository,
             tracing=tracing,
             ready=lambda: health.ready,
@@ -76,7 +76,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             )
         finally:
             await server.stop(None)
-            workers.close()
+            scheduler.close()
 
 
 async def _alive(server: grpc.aio.Server) -> None:

@@ -39,7 +39,11 @@ class OverloadedError(ModelServerError):
 
 
 class DeadlineError(ModelServerError):
-    """The call's time was over before its model was run."""
+    """The caller's deadline passed before there was an answer."""
+
+
+class StoppingError(ModelServerError):
+    """The server ends; this call was not run."""
 
 
 class ModelFailedError(ModelServerError):

@@ -13,6 +13,7 @@ from model_server.errors import (
     ModelFailedError,
     NotReadyError,
     OverloadedError,
+    StoppingError,
     UnknownModelError,
     UnsupportedError,
 )
@@ -26,6 +27,7 @@ CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     DeadlineError: grpc.StatusCode.DEADLINE_EXCEEDED,
     BrokenModelError: grpc.StatusCode.FAILED_PRECONDITION,  # asked to load it
+    StoppingError: grpc.StatusCode.UNAVAILABLE,
     ModelFailedError: grpc.StatusCode.INTERNAL,
 }
 

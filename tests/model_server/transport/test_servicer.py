@@ -29,6 +29,9 @@ class Recording:
     def phase(self, name: str, start: int, end: int) -> None:
         pass
 
+    def batch(self, rows: int) -> None:
+        pass
+
     def model(self, name: str, version: str) -> None:
         pass
 
