@@ -28,7 +28,7 @@ from model_server.settings import (
     parse_models,
     usable_cpus,
 )
-from model_server.transport.servicer import server_version
+from model_server.transport.about import server_version
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1

@@ -14,7 +14,6 @@ from mesh import contract
 from mesh.address import Address, outgoing_host
 from mesh.consul import Consul
 from mesh.lifecycle import until_signal
-from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
 from mesh.tls import LiveTLS
 from model_server.errors import ServerDiedError, StartError
@@ -25,10 +24,12 @@ from model_server.repository import Repository
 from model_server.scheduling.scheduler import Scheduler
 from model_server.settings import Settings
 from model_server.tracing import tracing_of
+from model_server.transport.about import server_version
 from model_server.transport.callers import Callers
+from model_server.transport.calls import NAME
 from model_server.transport.health import HEALTH_NAME, Health
 from model_server.transport.server import add_reflection, bind
-from model_server.transport.servicer import NAME, InferenceServicer, server_version
+from model_server.transport.service import add_service
 
 log = logging.getLogger(__name__)
 
@@ -56,15 +57,14 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             address=advertised.host,
             port=advertised.port,
         )
-        servicer = InferenceServicer(
+        add_service(
+            server,
             inference=Inference(repository, scheduler),
             repository=repository,
+            counting=scheduler,
             tracing=tracing,
             ready=lambda: health.ready,
             callers=Callers(tls.client_names if tls else ()),
-        )
-        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            servicer, server
         )
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         add_reflection(server, (NAME, HEALTH_NAME))
