@@ -31,7 +31,7 @@ from model_server.settings import (
     parse_models,
     usable_cpus,
 )
-from model_server.transport.servicer import server_version
+from model_server.transport.about import server_version
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1
@@ -73,9 +73,11 @@ SERVER_DIED: Final = 70
 @click.option(
     "--check-tls-skip-verify", is_flag=True, help="With TLS: Consul's check believes any certificate."
 )
-@click.option("--threads", type=int, default=usable_cpus(), help="Inferences that run at a time.")
+@click.option(
+    "--threads", type=int, default=usable_cpus(), help="Inferences that run at a time, beside the shortest."
+)
 @click.option("--intra-op-threads", type=int, default=1, help="Threads that share one inference.")
-@click.option("--queue", type=int, default=1024, help="Inferences that may wait for a thread.")
+@click.option("--queue", type=int, default=1024, help="Inferences of one model that may wait for a thread.")
 @click.option("--max-message-mib", type=int, default=512, help="Largest message, either way.")
 @click.option("--linger", type=float, default=1.0, help="Seconds between leaving Consul and refusing calls.")
 @click.option("--drain", type=float, default=10.0, help="Seconds that calls in flight have to finish.")

@@ -14,7 +14,6 @@ from mesh import contract
 from mesh.address import Address, outgoing_host
 from mesh.consul import Consul
 from mesh.lifecycle import until_signal
-from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
 from mesh.tls import LiveTLS
 from model_server.errors import ServerDiedError, StartError
@@ -22,13 +21,15 @@ from model_server.inference import Inference
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
 from model_server.repository import Repository, Sources
+from model_server.scheduling.scheduler import Scheduler
 from model_server.settings import EVERY, Settings
 from model_server.tracing import tracing_of
+from model_server.transport.about import server_version
 from model_server.transport.callers import Callers
+from model_server.transport.calls import NAME
 from model_server.transport.health import HEALTH_NAME, Health
 from model_server.transport.server import add_reflection, bind
-from model_server.transport.servicer import NAME, InferenceServicer, server_version
-from model_server.workers import Workers
+from model_server.transport.service import add_service
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
     server, listening = bind(settings.listen, max_message=settings.max_message, tls=tls)
     advertised = advertise(settings, listening)
     repository = repository_of(settings)
-    workers = Workers(settings.threads, queue=settings.queue)
+    scheduler = Scheduler(settings.threads, queue=settings.queue)
     health = Health(NAME)
     async with tracing_provider(settings, advertised) as provider:
         tracing = tracing_of(
@@ -56,15 +57,14 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             address=advertised.host,
             port=advertised.port,
         )
-        servicer = InferenceServicer(
-            inference=Inference(repository, workers),
+        add_service(
+            server,
+            inference=Inference(repository, scheduler),
             repository=repository,
+            counting=scheduler,
             tracing=tracing,
             ready=lambda: health.ready,
             callers=Callers(tls.client_names if tls else ()),
-        )
-        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            servicer, server
         )
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         add_reflection(server, (NAME, HEALTH_NAME))
@@ -77,7 +77,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
         finally:
             await server.stop(None)
             repository.close()
-            workers.close()
+            scheduler.close()
 
 
 async def _alive(server: grpc.aio.Server) -> None:

@@ -42,6 +42,14 @@ class OverloadedError(ModelServerError):
     """Too many calls wait already; this one was not queued."""
 
 
+class DeadlineError(ModelServerError):
+    """The caller's deadline passed before there was an answer."""
+
+
+class StoppingError(ModelServerError):
+    """The server ends; this call was not run."""
+
+
 class ModelFailedError(ModelServerError):
     """The model was run with a request that fits its inputs, and failed."""
 

@@ -68,10 +68,14 @@ class Model:
     """Make every run that has begun fail soon. The model is of no use afterwards."""
     platform: str = "onnxruntime_onnx"
     batching: Batching | None = None
+    """None: its calls are never joined."""
     concurrency: int = 0
     """Runs at a time; 0: as many as there are threads."""
     config: ModelConfigValue = ModelConfigValue()  # noqa: RUF009  # frozen
     """What it is served as."""
+    steady: bool = False
+    """The time of a run follows from the sizes of its inputs, not from what is in them, and it is spent in the
+    thread that runs it. Only then may a short one run on the event loop."""
 
     def zeros(self) -> dict[str, Array]:
         """The smallest inputs that fit, for a first run: zeros (or empty strings), free dimensions 1."""
@@ -95,6 +99,7 @@ def fake_model(
     abort: Callable[[], None] = lambda: None,
     batching: Batching | None = None,
     concurrency: int = 0,
+    steady: bool = False,
 ) -> Model:
     """A model around `run`; tensors as `{"X": ("FP32", (-1, 4))}`."""
 
@@ -117,4 +122,5 @@ def fake_model(
         config=ModelConfigValue(
             name, platform="fake", backend="fake", inputs=described(inputs), outputs=described(outputs)
         ),
+        steady=steady,
     )

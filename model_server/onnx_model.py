@@ -17,6 +17,7 @@ from model_server.config import ModelConfigValue
 from model_server.datatypes import BF16, BY_ONNX, BYTES
 from model_server.errors import BadRequestError, BrokenModelError, ModelFailedError
 from model_server.models import ANY, Array, Model, TensorSpec
+from model_server.onnx_graph import is_steady
 
 ONNX_BFLOAT16: Final = 16
 """TensorProto.BFLOAT16 (onnx.proto)."""
@@ -83,7 +84,16 @@ def open_model(
         # ONNX Runtime takes strings only as numpy arrays, and BF16 never as one
         raise BrokenModelError(f"model {name!r}: BF16 beside BYTES cannot be served")
     runner = Runner(name, session, inputs, outputs)
-    return Model(name, version or _own_version(session), inputs, outputs, runner.run, runner.abort)
+    return Model(
+        name,
+        version or _own_version(session),
+        inputs,
+        outputs,
+        runner.run,
+        runner.abort,
+        # Only then does all of a run happen in the thread that asks for it
+        steady=options.intra_op_num_threads == 1 and tuple(providers) == (CPU,) and is_steady(file),
+    )
 
 
 class Runner:

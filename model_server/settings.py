@@ -59,7 +59,7 @@ class Settings:
     intra_op_threads: int = 1
     """Threads that share one run."""
     queue: int = 1024
-    """Calls that may wait for a thread."""
+    """Calls of one model that may wait for a thread."""
     max_message: int = 512 * 2**20
     """Bytes of one message, either way."""
     linger: float = 1.0

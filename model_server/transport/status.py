@@ -9,10 +9,12 @@ from model_server.errors import (
     BadRequestError,
     BrokenModelError,
     ControlOffError,
+    DeadlineError,
     ForbiddenError,
     ModelFailedError,
     NotReadyError,
     OverloadedError,
+    StoppingError,
     UnknownModelError,
     UnsupportedError,
 )
@@ -24,8 +26,10 @@ CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     UnsupportedError: grpc.StatusCode.UNIMPLEMENTED,
     NotReadyError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    ModelFailedError: grpc.StatusCode.INTERNAL,
+    DeadlineError: grpc.StatusCode.DEADLINE_EXCEEDED,
     BrokenModelError: grpc.StatusCode.FAILED_PRECONDITION,  # asked to load it
+    StoppingError: grpc.StatusCode.UNAVAILABLE,
+    ModelFailedError: grpc.StatusCode.INTERNAL,
     ControlOffError: grpc.StatusCode.UNAVAILABLE,  # as Triton
 }
 
