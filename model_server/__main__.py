@@ -82,6 +82,11 @@ SERVER_DIED: Final = 70
 @click.option("--linger", type=float, default=1.0, help="Seconds between leaving Consul and refusing calls.")
 @click.option("--drain", type=float, default=10.0, help="Seconds that calls in flight have to finish.")
 @click.option(
+    "--admin",
+    default="off",
+    help="HOST:PORT of metrics and readiness, on loopback; or off; port 0 takes a free one.",
+)
+@click.option(
     "--trace-file", type=click.Path(path_type=Path), help="Append traces here, if no OTEL_* says other."
 )
 @click.option("--verbose", is_flag=True, help="Log more.")
@@ -108,6 +113,7 @@ def settings_of(
     no_consul: bool,
     consul_token_file: Path | None,
     max_message_mib: int,
+    admin: str = "off",
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     tls_client_ca: Path | None = None,
@@ -131,6 +137,7 @@ def settings_of(
         advertise=parse_address("--advertise", advertise) if advertise else None,
         consul=None if no_consul else parse_consul("--consul-addr", consul_addr, token_of(consul_token_file)),
         max_message=max_message_mib * 2**20,
+        admin=None if admin == "off" else parse_address("--admin", admin),
         tls=tls,
         check_tls=CheckTLS(check_tls_name, check_tls_skip_verify),
         **rest,

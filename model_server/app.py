@@ -16,8 +16,10 @@ from mesh.consul import Consul
 from mesh.lifecycle import until_signal
 from mesh.telemetry import tracer_provider
 from mesh.tls import LiveTLS
+from model_server.admin import admin
 from model_server.errors import ServerDiedError, StartError
 from model_server.inference import Inference
+from model_server.metrics import Metrics
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
 from model_server.repository import Repository, Sources
@@ -49,7 +51,15 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
     repository = repository_of(settings)
     scheduler = Scheduler(settings.threads, queue=settings.queue)
     health = Health(NAME)
-    async with tracing_provider(settings, advertised) as provider:
+    metrics = Metrics(scheduler, service=settings.service, color=settings.color)
+
+    def obstacle() -> str:
+        return "" if health.ready else "stopping" if repository.loaded else "loading"
+
+    async with (
+        tracing_provider(settings, advertised) as provider,
+        admin(settings.admin, metrics, obstacle),
+    ):
         tracing = tracing_of(
             provider,
             service=settings.service,

@@ -66,6 +66,8 @@ class Settings:
     """Seconds between leaving Consul and refusing new calls."""
     drain: float = 10.0
     """Seconds that calls in flight have to finish."""
+    admin: Address | None = None
+    """Where metrics are served; None: nowhere."""
     trace_file: Path | None = None
     tls: ServerTLS | None = None
     """None: plain text."""
@@ -101,6 +103,10 @@ class Settings:
             )
         if self.advertise is not None and self.advertise.is_wildcard:
             raise BadSettingError("--advertise", self.advertise, "must be an address others can connect to")
+        if self.admin is not None and not self.admin.is_loopback:
+            raise BadSettingError(
+                "--admin", self.admin, "must be a loopback address: the port asks for no password"
+            )
         self._check_tls()
         return self
 

@@ -62,6 +62,14 @@ def file(tmp_path: Path) -> Path:
             "--consul-token-file '/no/token': cannot be read: No such file",
         ),
         (
+            [*GOOD, "--admin", "0.0.0.0:9000"],
+            "--admin '0.0.0.0:9000': must be a loopback address",
+        ),
+        (
+            [*GOOD, "--admin", "on"],
+            "--admin 'on': must be HOST:PORT",
+        ),
+        (
             [*GOOD, "--threads", "0"],
             "--threads '0': must be 1",
         ),
