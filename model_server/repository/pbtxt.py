@@ -76,6 +76,8 @@ REFUSED: Final = frozenset(
     )
 )
 GRAPH_LEVELS: Final = (-1, 0, 1, 2)
+LONGEST_DELAY: Final = 999_999_999
+"""A quarter of an hour; what is far beyond it no clock can wait for."""
 THREADS: Final = re.compile("[0-9]{1,3}")
 
 
@@ -93,6 +95,8 @@ def read_text(text: str, base: ModelConfigValue) -> ModelConfigValue:
         line = error.GetLine()
         said = str(error).removeprefix(f"{line}:{error.GetColumn()} : ")
         raise BadConfigError(f"line {line}: {said}" if line else said) from None
+    except (ValueError, RecursionError) as error:  # a number of an enum that is no int32 comes without a line
+        raise BadConfigError(" ".join(str(error).split())) from None
     return read_message(message, base)
 
 
@@ -104,7 +108,7 @@ def read_json(text: str, base: ModelConfigValue) -> ModelConfigValue:
         raise BadConfigError("JSON: must be an object")
     try:
         json_format.Parse(text, message, descriptor_pool=POOL)
-    except (json_format.ParseError, RecursionError) as error:
+    except (json_format.ParseError, ValueError, RecursionError) as error:
         raise BadConfigError(f"JSON: {' '.join(str(error).split())}") from None
     return read_message(message, base)
 
@@ -123,7 +127,10 @@ def read_message(message: Any, base: ModelConfigValue) -> ModelConfigValue:
         _refuse("max_batch_size", "must be 0 or more", message.max_batch_size)
     batching = base.dynamic_batching
     if message.HasField("dynamic_batching"):
-        batching = BatchingConfig(message.dynamic_batching.max_queue_delay_microseconds)
+        delay = message.dynamic_batching.max_queue_delay_microseconds
+        if delay > LONGEST_DELAY:
+            _refuse("max_queue_delay_microseconds", f"must be at most {LONGEST_DELAY}", delay)
+        batching = BatchingConfig(delay)
     most = message.max_batch_size or base.max_batch_size
     if batching is not None and most == 0:
         _refuse("dynamic_batching", "needs max_batch_size above 0", "it is 0")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -64,6 +65,12 @@ def some(instances: tuple[Instance, ...]) -> bool:
 
 def none(instances: tuple[Instance, ...]) -> bool:
     return not instances
+
+
+def says(model: str, version: str) -> Callable[[tuple[Instance, ...]], bool]:
+    return lambda all_: (
+        some(all_) and (all_[0].meta["model"], all_[0].meta["model_version"]) == (model, version)
+    )
 
 
 @pytest.fixture
@@ -177,6 +184,27 @@ async def test_a_consul_that_is_gone_does_not_hold_up_the_end(simple: dict[str, 
                 assert "not deregistered" in server.log
 
 
+async def test_what_is_loaded_and_unloaded_over_the_wire_is_what_consul_says(
+    agent: ConsulAgent, consul: Consul, simple: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(simple["versions"], tmp_path / "versions")
+    given = ("--repository", str(tmp_path), "--model-control", "explicit", "--linger", "0")
+    with (
+        served(agent, {"simple": simple["simple"]}, *given) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub: Any = pb_grpc.GRPCInferenceServiceStub(channel)  # type: ignore[no-untyped-call]
+        await until(consul, says("simple", "1"))
+        load = pb.RepositoryModelLoadRequest(model_name="versions")
+        await asyncio.to_thread(stub.RepositoryModelLoad, load)
+        await until(consul, says("simple,versions", "1,10"))
+        for name in ("simple", "versions"):
+            unload = pb.RepositoryModelUnloadRequest(model_name=name)
+            await asyncio.to_thread(stub.RepositoryModelUnload, unload)
+        (instance,) = await until(consul, says("", ""))
+        assert instance.passing, "a server without a model is still a server"
+
+
 async def test_a_server_that_fails_to_load_a_model_is_never_registered(
     agent: ConsulAgent, consul: Consul, simple: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -271,19 +299,14 @@ def named(name: str, version: str) -> Model:
 
 
 async def test_what_is_loaded_later_is_registered_in_the_place_of_what_was(consul: Consul) -> None:
-    def has(model: str, version: str) -> Callable[[tuple[Instance, ...]], bool]:
-        return lambda all_: (
-            some(all_) and (all_[0].meta["model"], all_[0].meta["model_version"]) == (model, version)
-        )
-
     following = registration(consul)
     async with asyncio.TaskGroup() as tasks:
         kept = tasks.create_task(following.keep())
-        await until(consul, has("fake", "1"), service="films")
+        await until(consul, says("fake", "1"), service="films")
         following.models_changed((named("fake", "2"), named("other", "1")))
-        await until(consul, has("fake,other", "2,1"), service="films")
+        await until(consul, says("fake,other", "2,1"), service="films")
         following.models_changed(())
-        (instance,) = await until(consul, has("", ""), service="films")
+        (instance,) = await until(consul, says("", ""), service="films")
         assert instance.passing
         await following.withdraw(WITHIN)
         following.models_changed((named("late", "1"),))

@@ -99,6 +99,10 @@ def test_json_may_spell_fields_as_the_file_or_as_json_does() -> None:
             "max_batch_size: 8 dynamic_batching { default_queue_policy { max_queue_size: 2 } }",
             "dynamic_batching.default_queue_policy is not supported",
         ),
+        (
+            "max_batch_size: 8 dynamic_batching { max_queue_delay_microseconds: 18446744073709551615 }",
+            "max_queue_delay_microseconds must be at most 999999999",
+        ),
         ("instance_group { passive: true }", "instance_group.passive is not supported"),
         ("instance_group { count: -1 }", "instance_group.count must be 1 or more, received -1"),
         ("input { dims: 1 }", "input.name must be said, and once"),
@@ -131,6 +135,7 @@ def test_what_would_change_the_answers_and_is_not_done_is_refused_by_its_field(t
         ("dynamic_batching { }\nsequence_batching { }\n", "line 2: "),
         ("input { data_type: TYPE_FP33 }", "TYPE_FP33"),
         ("\0", "line 1: "),
+        ("instance_group { kind: 99999999999 }", "Value out of range: 99999999999"),
     ],
 )
 def test_a_slip_of_the_pen_is_told_with_its_line(text: str, said: str) -> None:
