@@ -67,7 +67,8 @@ class Repository:
         self._explicit = explicit
         self._first = first
         self._table: Mapping[str, Standing] = MappingProxyType({})
-        self._starting: Collection[str] = sources.given if first is None else first
+        self._starting: Collection[str] | None = first
+        """What the start has still to load; None: everything, not listed yet."""
         self._loaded = False
         self._changed: Callable[[], None] = lambda: None
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -106,7 +107,7 @@ class Repository:
         standing = self._table.get(name)
         if standing is not None and standing.serving:
             return standing.serving
-        if name in self._starting or (standing is not None and standing.loading is not None):
+        if self._awaited(name) or (standing is not None and standing.loading is not None):
             raise NotReadyError(f"model {name!r} is not loaded yet")
         if standing is not None:
             raise UnknownModelError(
@@ -121,7 +122,7 @@ class Repository:
         standing = self._table.get(name)
         if standing is not None and standing.serving:
             return bool(self.find(name, version))
-        if standing is not None or name in self._starting or self._sources.has(name):
+        if standing is not None or self._awaited(name) or self._sources.has(name):
             return False
         self.find(name, version)
         return False
@@ -138,7 +139,7 @@ class Repository:
         seen = {line.name for line in lines}
         lines += [
             IndexEntry(name, "", State.LOADING)
-            if name in self._starting
+            if self._awaited(name)
             else IndexEntry(name, "", State.UNAVAILABLE, "not loaded")
             for name in self._sources.names()
             if name not in seen
@@ -157,12 +158,13 @@ class Repository:
         for name in names:
             try:
                 async with self._turn(name):
-                    await self._load(name, None)
+                    if self._awaited(name):  # else it was unloaded meanwhile
+                        await self._load(name, None)
             except ModelServerError as error:
                 if not self._explicit:
                     raise BrokenModelError(str(error)) from error
                 log.error("%s", error)
-            self._starting = [each for each in self._starting if each != name]
+            self._settle(name)
         self._loaded = True
 
     async def load(self, name: str, *, config: str | None = None) -> None:
@@ -182,6 +184,7 @@ class Repository:
         Triton's view too."""
         self._check_control(name)
         async with self._turn(name):
+            self._settle(name)
             if self._table.get(name, NOBODY).serving:
                 self._publish(name, self._table[name].serve({}))
                 log.info("model %s is unloaded", name)
@@ -218,6 +221,14 @@ class Repository:
         # Handed over, so that the thread keeps nothing when it is done: a model ends with its last call
         await self._in_thread(_warm, [model])
         return model
+
+    def _awaited(self, name: str) -> bool:
+        """Whether the start has still to load it."""
+        return self._sources.has(name) if self._starting is None else name in self._starting
+
+    def _settle(self, name: str) -> None:
+        if self._starting is not None:
+            self._starting = [each for each in self._starting if each != name]
 
     def _check_control(self, name: str) -> None:
         if not self._explicit:

@@ -152,6 +152,23 @@ async def test_an_unload_during_a_load_comes_after_it(tmp_path: Path, controlled
     assert not repository.ready("m")
 
 
+async def test_a_model_that_is_unloaded_before_the_start_reached_it_stays_away(
+    tmp_path: Path, controlled: Make, shelf: Shelf
+) -> None:
+    put(tmp_path, "a", 1)
+    put(tmp_path, "b", 1)
+    repository = controlled("a", "b")
+    shelf.hold()
+    async with asyncio.TaskGroup() as tasks:
+        starting = tasks.create_task(repository.start())
+        await reached(shelf)
+        await repository.unload("b")
+        shelf.go_on.set()
+        await starting
+    assert [model.name for model in repository.models()] == ["a"]
+    assert repository.loaded
+
+
 async def test_a_load_whose_caller_leaves_has_loaded_nothing(
     tmp_path: Path, controlled: Make, shelf: Shelf
 ) -> None:

@@ -34,6 +34,10 @@ async def test_without_control_everything_is_loaded_at_the_start_and_nothing_aft
     put(tmp_path, "a", 1, 2)
     repository = controlled(explicit=False)
     assert not repository.loaded
+    with pytest.raises(NotReadyError, match="'b' is not loaded yet"):
+        repository.find("b")
+    with pytest.raises(UnknownModelError, match="'c' is not found"):
+        repository.find("c")
     await repository.start()
     assert repository.loaded
     assert [(model.name, model.version) for model in repository.models()] == [("a", "2"), ("b", "1")]
