@@ -21,10 +21,13 @@ from mesh.tls_options import server_options
 from mesh.version import version
 from model_server.app import serve
 from model_server.errors import BrokenModelError, ServerDiedError, StartError
+from model_server.onnx_model import CPU
+from model_server.repository_options import EXPLICIT, repository_options
 from model_server.settings import (
     BadSettingError,
     Settings,
     parse_address,
+    parse_batching,
     parse_consul,
     parse_models,
     usable_cpus,
@@ -43,11 +46,11 @@ SERVER_DIED: Final = 70
     "--model",
     "models",
     multiple=True,
-    required=True,
     metavar="NAME=PATH",
     envvar="VERDIGRIS_MODEL",
     help="An .onnx file, or a folder of <version>/model.onnx. Repeatable (in the variable: by spaces).",
 )
+@repository_options
 @click.option("--listen", default="127.0.0.1:8001", help="HOST:PORT to serve on; port 0 takes a free one.")
 @click.option("--advertise", metavar="HOST:PORT", help="Where others reach it, if not at --listen.")
 @server_options
@@ -70,12 +73,19 @@ SERVER_DIED: Final = 70
 @click.option(
     "--check-tls-skip-verify", is_flag=True, help="With TLS: Consul's check believes any certificate."
 )
-@click.option("--threads", type=int, default=usable_cpus(), help="Inferences that run at a time.")
+@click.option(
+    "--threads", type=int, default=usable_cpus(), help="Inferences that run at a time, beside the shortest."
+)
 @click.option("--intra-op-threads", type=int, default=1, help="Threads that share one inference.")
-@click.option("--queue", type=int, default=1024, help="Inferences that may wait for a thread.")
+@click.option("--queue", type=int, default=1024, help="Inferences of one model that may wait for a thread.")
 @click.option("--max-message-mib", type=int, default=512, help="Largest message, either way.")
 @click.option("--linger", type=float, default=1.0, help="Seconds between leaving Consul and refusing calls.")
 @click.option("--drain", type=float, default=10.0, help="Seconds that calls in flight have to finish.")
+@click.option(
+    "--admin",
+    default="off",
+    help="HOST:PORT of metrics and readiness, on loopback; or off; port 0 takes a free one.",
+)
 @click.option(
     "--trace-file", type=click.Path(path_type=Path), help="Append traces here, if no OTEL_* says other."
 )
@@ -93,12 +103,17 @@ def command(verbose: bool, **values: Any) -> None:
 def settings_of(
     *,
     models: Sequence[str],
+    model_control: str = "none",
+    load_models: Sequence[str] = (),
+    batches: Sequence[str] = (),
+    providers: Sequence[str] = (CPU,),
     listen: str,
     advertise: str | None,
     consul_addr: str,
     no_consul: bool,
     consul_token_file: Path | None,
     max_message_mib: int,
+    admin: str = "off",
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     tls_client_ca: Path | None = None,
@@ -114,10 +129,15 @@ def settings_of(
         raise BadSettingError(error.setting, error.value, error.rule) from None
     return Settings(
         models=parse_models("--model", models),
+        explicit=model_control == EXPLICIT,
+        load_models=tuple(load_models),
+        batching=parse_batching("--batch", batches),
+        providers=tuple(providers),
         listen=parse_address("--listen", listen),
         advertise=parse_address("--advertise", advertise) if advertise else None,
         consul=None if no_consul else parse_consul("--consul-addr", consul_addr, token_of(consul_token_file)),
         max_message=max_message_mib * 2**20,
+        admin=None if admin == "off" else parse_address("--admin", admin),
         tls=tls,
         check_tls=CheckTLS(check_tls_name, check_tls_skip_verify),
         **rest,

@@ -14,23 +14,25 @@ from mesh import contract
 from mesh.address import Address, outgoing_host
 from mesh.consul import Consul
 from mesh.lifecycle import until_signal
-from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
 from mesh.tls_live import LiveTLS
 from mesh.version import version
+from model_server.admin import admin
 from model_server.errors import ServerDiedError, StartError
 from model_server.inference import Inference
+from model_server.metrics import Metrics
 from model_server.onnx_model import open_model
 from model_server.registration import ConsulRegistration, Identity, Registration, Unregistered
-from model_server.repository import Repository
-from model_server.settings import Settings
+from model_server.repository import Repository, Sources
+from model_server.scheduling.scheduler import Scheduler
+from model_server.settings import EVERY, Settings
 from model_server.tracing import tracing_of
 from model_server.transport.callers import Callers
+from model_server.transport.calls import NAME
 from model_server.transport.health import HEALTH_NAME, Health
 from model_server.transport.malformed import Registry
 from model_server.transport.server import add_reflection, bind
-from model_server.transport.servicer import NAME, InferenceServicer
-from model_server.workers import Workers
+from model_server.transport.service import add_service
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,18 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
     tls = LiveTLS(settings.tls, "--tls") if settings.tls else None
     server, listening = bind(settings.listen, max_message=settings.max_message, tls=tls)
     advertised = advertise(settings, listening)
-    repository = Repository(settings.models, partial(open_model, threads=settings.intra_op_threads))
-    workers = Workers(settings.threads, queue=settings.queue)
+    repository = repository_of(settings)
+    scheduler = Scheduler(settings.threads, queue=settings.queue)
     health = Health(NAME)
-    async with tracing_provider(settings, advertised) as provider:
+    metrics = Metrics(scheduler, service=settings.service, color=settings.color)
+
+    def obstacle() -> str:
+        return "" if health.ready else "stopping" if repository.loaded else "loading"
+
+    async with (
+        tracing_provider(settings, advertised) as provider,
+        admin(settings.admin, metrics, obstacle),
+    ):
         tracing = tracing_of(
             provider,
             service=settings.service,
@@ -58,18 +68,16 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             address=advertised.host,
             port=advertised.port,
         )
-        servicer = InferenceServicer(
-            inference=Inference(repository, workers),
+        add_service(
+            server,
+            inference=Inference(repository, scheduler),
             repository=repository,
+            counting=scheduler,
             tracing=tracing,
             ready=lambda: health.ready,
             callers=Callers(tls.client_names if tls else ()),
         )
-        registry = Registry(server)
-        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            servicer, registry
-        )
-        health_pb2_grpc.add_HealthServicer_to_server(health, registry)
+        health_pb2_grpc.add_HealthServicer_to_server(health, Registry(server))
         add_reflection(server, (NAME, HEALTH_NAME))
         await server.start()
         try:
@@ -79,7 +87,8 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             )
         finally:
             await server.stop(None)
-            workers.close()
+            repository.close()
+            scheduler.close()
 
 
 async def _alive(server: grpc.aio.Server) -> None:
@@ -105,7 +114,7 @@ async def _until_stopped(
     async with single_failures(), asyncio.TaskGroup() as tasks:
         others = [tasks.create_task(each) for each in beside]
         stopped = tasks.create_task(until_signal())
-        loading = tasks.create_task(repository.load())
+        loading = tasks.create_task(repository.start())
         await asyncio.wait((stopped, loading), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             # What its thread has begun cannot be stopped: the process ends with it, or with the next signal
@@ -114,6 +123,12 @@ async def _until_stopped(
             return
         # (A load that failed has cancelled this body.)
         async with registration_of(settings, repository, advertised) as registration:
+
+            def changed() -> None:
+                registration.models_changed(repository.models())
+
+            repository.on_change(changed)
+            changed()  # for what came between
             health.serving()
             # Only now: whoever finds us in Consul finds models that are loaded and warm
             keeping = tasks.create_task(registration.keep())
@@ -149,6 +164,23 @@ async def drain(
     cut = asyncio.get_running_loop().call_later(settings.drain, repository.abort)
     await server.stop(settings.drain)
     cut.cancel()
+
+
+def repository_of(settings: Settings) -> Repository:
+    first = None
+    if settings.explicit and EVERY not in settings.load_models:
+        first = tuple(dict.fromkeys((*settings.models, *settings.load_models)))
+    return Repository(
+        Sources(settings.models, repository=settings.repository, batching=settings.batching),
+        partial(
+            open_model,
+            threads=settings.intra_op_threads,
+            providers=settings.providers,
+            optimization=settings.graph_optimization,
+        ),
+        explicit=settings.explicit,
+        first=first,
+    )
 
 
 def advertise(settings: Settings, listening: Address) -> Address:

@@ -34,8 +34,20 @@ class NotReadyError(ModelServerError):
     """The model is known but not loaded yet."""
 
 
+class ControlOffError(ModelServerError):
+    """Models cannot be loaded and unloaded while this server runs: its operator has not allowed it."""
+
+
 class OverloadedError(ModelServerError):
     """Too many calls wait already; this one was not queued."""
+
+
+class DeadlineError(ModelServerError):
+    """The caller's deadline passed before there was an answer."""
+
+
+class StoppingError(ModelServerError):
+    """The server ends; this call was not run."""
 
 
 class ModelFailedError(ModelServerError):
@@ -46,7 +58,7 @@ class ModelFailedError(ModelServerError):
 
 
 class BrokenModelError(ModelServerError):
-    """A model that cannot be loaded or served; the start fails."""
+    """A model that cannot be loaded or served; the start fails, or the request to load it."""
 
 
 class StartError(ModelServerError):

@@ -1,31 +1,18 @@
 """The rules of one inference: which model, which tensors, run, and what goes back. Knows no transport.
 
-Everything that can be refused without touching the tensors' bytes is refused before the call waits for a
-thread. Decoding, running and encoding then share one visit to a worker.
+Everything that can be refused without touching the tensors' bytes is refused before the call waits for its turn.
+Decoding, running and encoding are then the scheduler's.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, Protocol
 
 from model_server.datatypes import BY_NAME
-from model_server.errors import BadRequestError, ModelFailedError
-from model_server.models import Array, Model, TensorSpec
+from model_server.errors import BadRequestError
+from model_server.models import Model, TensorSpec
 from model_server.repository import Repository
-from model_server.tensors import WireTensor, datatype_of, decode, element_count, encode, shown
-from model_server.workers import Workers
-
-QUEUE: Final = "queue"
-COMPUTE: Final = "compute"
-
-
-class Observer(Protocol):
-    """Whoever wants to know how long the phases of a call took; called from any thread, in order of time."""
-
-    def phase(self, name: str, start: int, end: int) -> None:
-        """`start` and `end` in nanoseconds since the epoch."""
+from model_server.scheduling.scheduler import Observer, Scheduler
+from model_server.tensors import WireTensor, datatype_of, element_count, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,61 +38,25 @@ class Response:
 
 
 class Inference:
-    """Answers requests with the repository's models, on the workers' threads."""
+    """Answers requests with the repository's models, when the scheduler says."""
 
-    def __init__(self, repository: Repository, workers: Workers) -> None:
+    def __init__(self, repository: Repository, scheduler: Scheduler) -> None:
         self._repository = repository
-        self._workers = workers
+        self._scheduler = scheduler
 
-    async def infer(self, request: Request, observer: Observer) -> Response:
-        """The answer, or a ModelServerError that says whose fault it is."""
+    async def infer(self, request: Request, observer: Observer, *, deadline: float | None = None) -> Response:
+        """The answer, or a ModelServerError that says whose fault it is; `deadline` as `time.monotonic()`."""
         model = self._repository.find(request.model, request.version)
-        names = wanted(model, request.outputs)
-        match(model, request.inputs)
-        work = partial(_work, model, names, request.inputs, observer, time.time_ns())
-        outputs = await self._workers.run(work)
+        try:
+            names = wanted(model, request.outputs)
+            match(model, request.inputs)
+        except BadRequestError as error:
+            self._scheduler.refuse(model, error)
+            raise
+        outputs = await self._scheduler.run(
+            model, names, request.inputs, observer=observer, deadline=deadline
+        )
         return Response(model.name, model.version, request.id, outputs)
-
-
-def _work(
-    model: Model, names: Sequence[str], inputs: Sequence[WireTensor], observer: Observer, queued: int
-) -> tuple[WireTensor, ...]:
-    """In a worker: bytes to arrays, run, arrays to bytes."""
-    started = time.time_ns()
-    observer.phase(QUEUE, queued, started)
-    try:
-        feeds = {each.name: decode(each) for each in inputs}
-        arrays = run(model, names, feeds)
-        # Raw in, raw out; but all outputs share one form, and some datatypes have only the raw one
-        raw = any(each.raw is not None for each in inputs) or any(
-            model.outputs[name].datatype.field is None for name in names
-        )
-        return tuple(
-            encode(name, model.outputs[name].datatype, array, raw=raw)
-            for name, array in zip(names, arrays, strict=True)
-        )
-    finally:
-        observer.phase(COMPUTE, started, time.time_ns())
-
-
-def run(model: Model, names: Sequence[str], feeds: Mapping[str, Array]) -> Sequence[Array]:
-    """Run the model; if that fails although each input fits, look whether the inputs fit each other.
-
-    Only then: ONNX Runtime goes on where one size can stand for another (1 against 3), and so do we.
-    """
-    try:
-        return model.run(names, feeds)
-    except ModelFailedError as error:
-        sizes: dict[str, tuple[str, int]] = {}
-        for name, array in feeds.items():
-            for symbol, size in zip(model.inputs[name].symbols, array.shape, strict=False):
-                other, expected = sizes.setdefault(symbol, (name, size)) if symbol else (name, size)
-                if size != expected:
-                    raise BadRequestError(
-                        f"input {name!r}: expected {expected} as its dimension {symbol!r}, as in "
-                        f"input {other!r}, received {size}"
-                    ) from error
-        raise
 
 
 def wanted(model: Model, outputs: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from model_server.config import ModelConfigValue, TensorConfig
 from model_server.datatypes import BY_NAME, Datatype
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -43,8 +44,20 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """How calls of a model are joined into one run. A model without it never has its calls joined."""
+
+    most: int
+    """Rows of one run at most."""
+    delay: float = 0.0
+    """Seconds a call may wait for others, only while others of this model are under way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Model:
-    """One version of one model, loaded. Never changes; another version is another value."""
+    """One version of one model, loaded. Never changes; another version is another value, and so is a reload:
+    two models are equal if they are the same.
+    """
 
     name: str
     version: str
@@ -54,6 +67,15 @@ class Model:
     abort: Callable[[], None] = lambda: None
     """Make every run that has begun fail soon. The model is of no use afterwards."""
     platform: str = "onnxruntime_onnx"
+    batching: Batching | None = None
+    """None: its calls are never joined."""
+    concurrency: int = 0
+    """Runs at a time; 0: as many as there are threads."""
+    config: ModelConfigValue = ModelConfigValue()  # noqa: RUF009  # frozen
+    """What it is served as."""
+    steady: bool = False
+    """The time of a run follows from the sizes of its inputs, not from what is in them, and it is spent in the
+    thread that runs it. Only then may a short one run on the event loop."""
 
     def zeros(self) -> dict[str, Array]:
         """The smallest inputs that fit, for a first run: zeros (or empty strings), free dimensions 1."""
@@ -75,10 +97,30 @@ def fake_model(
     inputs: Mapping[str, tuple[str, tuple[int, ...]]],
     outputs: Mapping[str, tuple[str, tuple[int, ...]]],
     abort: Callable[[], None] = lambda: None,
+    batching: Batching | None = None,
+    concurrency: int = 0,
+    steady: bool = False,
 ) -> Model:
     """A model around `run`; tensors as `{"X": ("FP32", (-1, 4))}`."""
 
     def specs(tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, TensorSpec]:
         return {each: TensorSpec(each, BY_NAME[kind], shape) for each, (kind, shape) in tensors.items()}
 
-    return Model(name, version, specs(inputs), specs(outputs), run, abort, platform="fake")
+    def described(tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> tuple[TensorConfig, ...]:
+        return tuple(TensorConfig(each, kind, shape) for each, (kind, shape) in tensors.items())
+
+    return Model(
+        name,
+        version,
+        specs(inputs),
+        specs(outputs),
+        run,
+        abort,
+        platform="fake",
+        batching=batching,
+        concurrency=concurrency,
+        config=ModelConfigValue(
+            name, platform="fake", backend="fake", inputs=described(inputs), outputs=described(outputs)
+        ),
+        steady=steady,
+    )

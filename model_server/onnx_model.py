@@ -6,15 +6,18 @@ ONNX Runtime releases the interpreter's lock while it loads and runs, so both be
 import ctypes
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from model_server.config import ModelConfigValue
 from model_server.datatypes import BF16, BY_ONNX, BYTES
 from model_server.errors import BadRequestError, BrokenModelError, ModelFailedError
 from model_server.models import ANY, Array, Model, TensorSpec
+from model_server.onnx_graph import is_steady
 
 ONNX_BFLOAT16: Final = 16
 """TensorProto.BFLOAT16 (onnx.proto)."""
@@ -24,29 +27,73 @@ NO_VERSION: Final = 2**63 - 1
 """What ONNX Runtime reports for a file without a model_version."""
 
 
-def open_model(name: str, file: Path, *, version: str | None = None, threads: int = 1) -> Model:
+CPU: Final = "CPUExecutionProvider"
+OPTIMIZATIONS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "off": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+        "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+        "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+        "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    }
+)
+"""How much of a graph ONNX Runtime may rewrite before it runs."""
+GRAPH_LEVELS: Final = MappingProxyType({-1: "basic", 1: "extended", 2: "off"})
+"""`optimization.graph.level` of a configuration, as Triton's ONNX Runtime backend reads it."""
+THREADS_PARAMETER: Final = "intra_op_thread_count"
+"""The parameter of a configuration, also that backend's."""
+
+
+def available_providers() -> tuple[str, ...]:
+    """The execution providers that this build of ONNX Runtime has, the fastest first."""
+    return tuple(onnxruntime.get_available_providers())
+
+
+def open_model(
+    name: str,
+    file: Path,
+    *,
+    version: str | None = None,
+    wanted: ModelConfigValue = ModelConfigValue(),  # noqa: B008  # frozen
+    threads: int = 1,
+    providers: Sequence[str] = (CPU,),
+    optimization: str = "all",
+) -> Model:
     """Load `file`; BrokenModelError with the reason if that is impossible. Takes as long as it takes.
 
     `version` None takes the file's own (`model_version` of its ModelProto), or 1. `threads` share the work of
-    one run; 1 is best for small models, where many calls run side by side.
+    one run; 1 is best for small models, where many calls run side by side. What `wanted` says of threads and
+    optimization comes first.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = int(wanted.parameters.get(THREADS_PARAMETER, 0)) or threads
+    options.graph_optimization_level = OPTIMIZATIONS[GRAPH_LEVELS.get(wanted.graph_level or 0, optimization)]
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL
     # A pool that spins between runs burns the cores that the calls need
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(file, options, providers=[*providers])
     except Exception as error:  # ONNX Runtime's exceptions have no common base
         raise BrokenModelError(f"model {name!r}: {file} cannot be loaded: {reason(error)}") from error
+    missing = [each for each in providers if each not in session.get_providers()]
+    if missing:  # ONNX Runtime goes on without it, and would be slow in silence
+        raise BrokenModelError(f"model {name!r}: ONNX Runtime could not start {missing[0]}")
     inputs = _specs(name, "input", session.get_inputs())
     outputs = _specs(name, "output", session.get_outputs())
     if {BF16, BYTES} <= {spec.datatype for spec in (*inputs.values(), *outputs.values())}:
         # ONNX Runtime takes strings only as numpy arrays, and BF16 never as one
         raise BrokenModelError(f"model {name!r}: BF16 beside BYTES cannot be served")
     runner = Runner(name, session, inputs, outputs)
-    return Model(name, version or _own_version(session), inputs, outputs, runner.run, runner.abort)
+    return Model(
+        name,
+        version or _own_version(session),
+        inputs,
+        outputs,
+        runner.run,
+        runner.abort,
+        # Only then does all of a run happen in the thread that asks for it
+        steady=options.intra_op_num_threads == 1 and tuple(providers) == (CPU,) and is_steady(file),
+    )
 
 
 class Runner:

@@ -8,8 +8,8 @@ log: both the query and the registration are tried again with back-off.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
 from mesh import contract
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 FIRST_BACK_OFF: Final = 0.2
 LAST_BACK_OFF: Final = 10.0
 """Seconds between attempts to register, doubled on every failure in a row; between half and all is slept."""
+
+LONGEST_META: Final = 512
+"""Bytes of a value of a service's meta (Consul's structs.metaValueMaxLength)."""
+AND_MORE: Final = "..."
 
 Sight: TypeAlias = tuple[int, tuple[Instance, ...]]
 """How often we had registered, and which instances were there afterwards."""
@@ -53,8 +57,8 @@ class Identity:
     @property
     def meta(self) -> dict[str, str]:
         return {
-            contract.META_MODEL: ",".join(model.name for model in self.models),
-            contract.META_MODEL_VERSION: ",".join(model.version for model in self.models),
+            contract.META_MODEL: _listed(model.name for model in self.models),
+            contract.META_MODEL_VERSION: _listed(model.version for model in self.models),
             contract.META_PROTOCOL: contract.PROTOCOL_OIP,
         }
 
@@ -67,9 +71,21 @@ class Identity:
         )
 
 
+def _listed(names: Iterable[str]) -> str:
+    """With commas; what is too much for Consul is left out, because it would refuse the registration."""
+    text = ",".join(names)
+    if len(text.encode()) <= LONGEST_META:
+        return text
+    room = LONGEST_META - len(f",{AND_MORE}")
+    return text.encode()[: room + 1].decode(errors="ignore").rpartition(",")[0] + f",{AND_MORE}"
+
+
 class Registration(Protocol):
     async def keep(self) -> None:
         """Register, and again whenever the registration is lost; runs until cancelled."""
+
+    def models_changed(self, models: tuple[Model, ...]) -> None:
+        """These are served from now on: register them in the place of the others."""
 
     async def withdraw(self, timeout: float) -> None:
         """Stay out of Consul from now on; takes at most `timeout` seconds and never fails."""
@@ -79,6 +95,9 @@ class Unregistered:
     """Consul is not used."""
 
     async def keep(self) -> None:
+        pass
+
+    def models_changed(self, models: tuple[Model, ...]) -> None:
         pass
 
     async def withdraw(self, timeout: float) -> None:
@@ -112,6 +131,11 @@ class ConsulRegistration:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(follow(self._ask, publish=self._seen, on_error=self._tell))
             tasks.create_task(self._register_when_missing())
+
+    def models_changed(self, models: tuple[Model, ...]) -> None:
+        before, self._identity = self._identity, replace(self._identity, models=models)
+        if before.meta != self._identity.meta:
+            self._missing.set()
 
     async def withdraw(self, timeout: float) -> None:
         self._withdrawn = True

@@ -4,15 +4,24 @@
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from mesh import contract
 from mesh.address import Address
 from mesh.consul import CheckTLS, ConsulAddress
 from mesh.tls import BadTLS, ServerTLS
+from model_server.models import Batching
+from model_server.onnx_model import CPU, available_providers
+from model_server.repository.names import fault
+
+EVERY: Final = "*"
+"""In the place of a name: all models."""
+BATCH: Final = re.compile(r"(?P<name>[^=]+)=(?P<most>[0-9]{1,5})(?::(?P<delay>[0-9]{1,9}))?", re.ASCII)
 
 
 class BadSettingError(Exception):
@@ -27,6 +36,19 @@ class Settings:
     service: str
     color: str
     models: Mapping[str, Path]
+    """Files and folders by the name of the model."""
+    repository: Path | None = None
+    """A folder of folders of models."""
+    explicit: bool = False
+    """Models can be loaded and unloaded by request."""
+    load_models: tuple[str, ...] = ()
+    """With `explicit`: what of the repository to start with; `*` is all of it."""
+    batching: Mapping[str, Batching] = field(default_factory=lambda: MappingProxyType({}))  # cannot change
+    """Of models in `models`, by name."""
+    providers: tuple[str, ...] = (CPU,)
+    """ONNX Runtime's execution providers, the preferred first."""
+    graph_optimization: str = "all"
+    """How much of a graph may be rewritten: a name of `onnx_model.OPTIMIZATIONS`."""
     listen: Address
     advertise: Address | None = None
     """Where others reach us; port 0 is the port we listen on. None: found out."""
@@ -37,13 +59,15 @@ class Settings:
     intra_op_threads: int = 1
     """Threads that share one run."""
     queue: int = 1024
-    """Calls that may wait for a thread."""
+    """Calls of one model that may wait for a thread."""
     max_message: int = 512 * 2**20
     """Bytes of one message, either way."""
     linger: float = 1.0
     """Seconds between leaving Consul and refusing new calls."""
     drain: float = 10.0
     """Seconds that calls in flight have to finish."""
+    admin: Address | None = None
+    """Where metrics are served; None: nowhere."""
     trace_file: Path | None = None
     tls: ServerTLS | None = None
     """None: plain text."""
@@ -62,11 +86,7 @@ class Settings:
             raise BadSettingError("--color", self.color, f"must match {contract.COLOR.pattern}")
         if self.color == contract.TAG:
             raise BadSettingError("--color", self.color, "is the tag of every instance; choose another")
-        if not self.models:
-            raise BadSettingError("--model", "", "must be given at least once")
-        for name, path in self.models.items():
-            if not path.exists():
-                raise BadSettingError("--model", f"{name}={path}", "no such file or folder")
+        self._check_models()
         for name, value, least in (
             ("--threads", self.threads, 1),
             ("--intra-op-threads", self.intra_op_threads, 1),
@@ -83,8 +103,37 @@ class Settings:
             )
         if self.advertise is not None and self.advertise.is_wildcard:
             raise BadSettingError("--advertise", self.advertise, "must be an address others can connect to")
+        if self.admin is not None and not self.admin.is_loopback:
+            raise BadSettingError(
+                "--admin", self.admin, "must be a loopback address: the port asks for no password"
+            )
         self._check_tls()
         return self
+
+    def _check_models(self) -> None:
+        if not self.models and self.repository is None:
+            raise BadSettingError("--model", "", "must be given at least once, or --repository")
+        for name, path in self.models.items():
+            if not path.exists():
+                raise BadSettingError("--model", f"{name}={path}", "no such file or folder")
+        if self.repository is not None and not self.repository.is_dir():
+            raise BadSettingError("--repository", self.repository, "no such folder")
+        if self.load_models and not (self.explicit and self.repository):
+            raise BadSettingError(
+                "--load-model", self.load_models[0], "needs --repository and --model-control explicit"
+            )
+        for name in self.load_models:
+            if name != EVERY and fault(name):
+                raise BadSettingError("--load-model", name, fault(name))
+        for name in self.batching:
+            if name not in self.models:
+                raise BadSettingError(
+                    "--batch", name, "is no model of --model; for the repository's there is config.pbtxt"
+                )
+        available = available_providers()
+        for name in self.providers:
+            if name not in available:
+                raise BadSettingError("--provider", name, f"must be one of {', '.join(available)}")
 
     def _check_tls(self) -> None:
         if self.tls is not None:
@@ -126,12 +175,27 @@ def parse_models(name: str, texts: Iterable[str]) -> Mapping[str, Path]:
     models: dict[str, Path] = {}
     for text in texts:
         model, equals, path = text.partition("=")
-        if not model or not equals or not path or model != model.strip():
+        if not equals or not path:
             raise BadSettingError(name, text, "must be NAME=PATH")
+        if fault(model):
+            raise BadSettingError(name, text, f"the name {fault(model)}")
         if model in models:
             raise BadSettingError(name, text, f"{model!r} is given twice")
         models[model] = Path(path)
     return MappingProxyType(models)
+
+
+def parse_batching(name: str, texts: Iterable[str]) -> Mapping[str, Batching]:
+    """`NAME=MAX[:DELAY_US]` each, every name once."""
+    found: dict[str, Batching] = {}
+    for text in texts:
+        match = BATCH.fullmatch(text)
+        if match is None or int(match["most"]) < 2:
+            raise BadSettingError(name, text, "must be NAME=MAX[:MICROSECONDS] with a MAX of 2 or more")
+        if match["name"] in found:
+            raise BadSettingError(name, text, f"{match['name']!r} is given twice")
+        found[match["name"]] = Batching(int(match["most"]), int(match["delay"] or 0) / 1e6)
+    return MappingProxyType(found)
 
 
 def usable_cpus() -> int:

@@ -1,6 +1,7 @@
 """One tensor between its wire form (name, datatype, shape, and bytes or values) and a numpy array.
 
-Raw numbers are not copied on the way in: the array is a view of the request's bytes. Every malformed tensor
+Raw numbers are not copied on the way in: the array is a view of the request's bytes. Nor, where it pays, on the
+way out. Every malformed tensor
 is a BadRequestError that names the tensor, what was expected and what was received. No transport here: a
 typed tensor is any sequence of values with the name of the field it came in.
 """
@@ -20,6 +21,9 @@ from model_server.models import Array
 MOST_DIMENSIONS: Final = 64
 """numpy's own limit (NPY_MAXDIMS)."""
 
+VIEW_FROM: Final = 16 * 2**10
+"""Elements of so many bytes are passed on as a view. Below, a copy costs less."""
+
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -30,7 +34,8 @@ class WireTensor:
     name: str
     datatype: str
     shape: tuple[int, ...]
-    raw: bytes | None = None
+    raw: bytes | memoryview | None = None
+    """A view is of single bytes, so that its length is their number."""
     typed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Fields of InferTensorContents that hold values: one, if the sender is right."""
 
@@ -59,10 +64,16 @@ def encode(name: str, datatype: Datatype, array: Array, *, raw: bool) -> WireTen
             return WireTensor(name, datatype.name, array.shape, raw=b"".join(_with_lengths(strings)))
         return WireTensor(name, datatype.name, array.shape, typed={"bytes_contents": strings})
     if raw:
-        return WireTensor(name, datatype.name, array.shape, raw=array.tobytes())
+        return WireTensor(name, datatype.name, array.shape, raw=_raw_of(array))
     if datatype.field is None:
         raise ValueError(f"output {name!r}: {datatype} has no typed form")
     return WireTensor(name, datatype.name, array.shape, typed={datatype.field: array.ravel().tolist()})
+
+
+def _raw_of(array: Array) -> bytes | memoryview:
+    if array.nbytes < VIEW_FROM or not array.flags.c_contiguous:
+        return array.tobytes()
+    return array.reshape(-1).view(np.uint8).data
 
 
 def datatype_of(tensor: WireTensor) -> Datatype:
@@ -96,14 +107,14 @@ def shown(shape: Sequence[int]) -> str:
     )
 
 
-def _from_raw(tensor: WireTensor, raw: bytes, datatype: Datatype, count: int) -> Array:
+def _from_raw(tensor: WireTensor, raw: bytes | memoryview, datatype: Datatype, count: int) -> Array:
     expected = count * datatype.size
     if len(raw) != expected:
         raise BadRequestError(
             f"input {tensor.name!r}: expected {expected} bytes for shape {shown(tensor.shape)} "
             f"of {datatype}, received {len(raw)}"
         )
-    if datatype is BOOL and raw.translate(None, b"\x00\x01"):
+    if datatype is BOOL and bytes(raw).translate(None, b"\x00\x01"):
         raise BadRequestError(f"input {tensor.name!r}: expected BOOL elements of 0 or 1, received others")
     return np.frombuffer(raw, datatype.dtype)
 
@@ -154,7 +165,7 @@ def _strings(tensor: WireTensor, elements: Iterable[bytes]) -> Array:
 
 def _split(tensor: WireTensor, count: int) -> Iterator[bytes]:
     """The elements of raw BYTES, each after its length: 4 bytes, little-endian."""
-    raw = tensor.raw or b""
+    raw = bytes(tensor.raw or b"")
     position = 0
     for number in range(count):
         if position == len(raw):

@@ -29,6 +29,8 @@ Metadata: TypeAlias = Callable[[], Iterable[tuple[str, str | bytes]] | None]
 
 ATTR_MODEL: Final = "verdigris.model"
 ATTR_MODEL_VERSION: Final = "verdigris.model_version"
+ATTR_BATCH_SIZE: Final = "verdigris.batch_size"
+"""Rows of the run that answered the call; of models with batching only."""
 
 SERVER_FAULTS: Final = frozenset(
     ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
@@ -43,6 +45,7 @@ class Call(Protocol):
     """One call being observed."""
 
     def phase(self, name: str, start: int, end: int) -> None: ...
+    def batch(self, rows: int) -> None: ...
     def model(self, name: str, version: str) -> None: ...
     def end(self, code: str, details: str) -> None: ...
 
@@ -58,6 +61,9 @@ class Untraced:
     __slots__ = ()
 
     def phase(self, name: str, start: int, end: int) -> None:
+        pass
+
+    def batch(self, rows: int) -> None:
         pass
 
     def model(self, name: str, version: str) -> None:
@@ -124,6 +130,9 @@ class TracedCall:
 
     def phase(self, name: str, start: int, end: int) -> None:
         self._phases.append((name, start, end))
+
+    def batch(self, rows: int) -> None:
+        self._span.set_attribute(ATTR_BATCH_SIZE, rows)
 
     def model(self, name: str, version: str) -> None:
         self._span.set_attributes({ATTR_MODEL: name, ATTR_MODEL_VERSION: version})

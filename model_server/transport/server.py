@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from mesh.address import Address
 from mesh.listening import CannotListen
-from mesh.pb import open_inference_pb2
+from mesh.pb import model_config_pb2, open_inference_pb2
 from mesh.tls import Pem, ServerTLS
 from mesh.tls_live import LiveTLS
 from model_server.errors import StartError
@@ -105,7 +105,7 @@ def _configuration(pem: Pem) -> Any:
 def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     """Let clients ask for our .proto files; they stand in more than one pool, and reflection reads one."""
     pool = DescriptorPool()
-    modules: tuple[Any, ...] = (open_inference_pb2, health_pb2, reflection_pb2)
+    modules: tuple[Any, ...] = (model_config_pb2, open_inference_pb2, health_pb2, reflection_pb2)
     for module in modules:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server, pool)

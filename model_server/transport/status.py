@@ -7,10 +7,14 @@ import grpc
 
 from model_server.errors import (
     BadRequestError,
+    BrokenModelError,
+    ControlOffError,
+    DeadlineError,
     ForbiddenError,
     ModelFailedError,
     NotReadyError,
     OverloadedError,
+    StoppingError,
     UnknownModelError,
     UnsupportedError,
 )
@@ -22,7 +26,11 @@ CODES: Final[Mapping[type[Exception], grpc.StatusCode]] = {
     UnsupportedError: grpc.StatusCode.UNIMPLEMENTED,
     NotReadyError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    BrokenModelError: grpc.StatusCode.FAILED_PRECONDITION,  # asked to load it
+    StoppingError: grpc.StatusCode.UNAVAILABLE,
     ModelFailedError: grpc.StatusCode.INTERNAL,
+    ControlOffError: grpc.StatusCode.UNAVAILABLE,  # as Triton
 }
 
 LONGEST: Final = 1024

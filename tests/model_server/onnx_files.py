@@ -75,6 +75,12 @@ def reshape(path: Path) -> Path:
     return _save(path, [node], [_value("X", "FP32", ["N"])], [_value("Y", "FP32", [3, "M"])], [shape])
 
 
+def unique(path: Path) -> Path:
+    """X, FP32 [-1,3] → Y, FP32 [-1,3]: its rows, each once. Rows are not independent, which no shape tells."""
+    node = helper.make_node("Unique", ["X"], ["Y"], axis=0)
+    return _save(path, [node], [_value("X", "FP32", ["N", 3])], [_value("Y", "FP32", ["M", 3])])
+
+
 def half(path: Path) -> Path:
     """X, FP32 → Y, the same as FP16: a typed request whose answer has only a raw form."""
     node = helper.make_node("Cast", ["X"], ["Y"], to=TensorProto.FLOAT16)

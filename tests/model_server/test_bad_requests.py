@@ -215,9 +215,12 @@ def test_the_table_is_no_shorter_than_it_was() -> None:
 @pytest.mark.parametrize(
     ("method", "message"),
     [
-        ("/inference.GRPCInferenceService/ModelInfer", "inference.ModelInferRequest"),
-        ("/grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckRequest"),
-        ("/grpc.health.v1.Health/Watch", "grpc.health.v1.HealthCheckRequest"),
+        (
+            "/inference.GRPCInferenceService/ModelInfer",
+            "expected a message ModelInferRequest, received 100 bytes",
+        ),
+        ("/grpc.health.v1.Health/Check", "no protobuf message"),
+        ("/grpc.health.v1.Health/Watch", "no protobuf message"),
     ],
 )
 def test_bytes_that_are_no_message_are_the_client_s_fault_and_no_traceback(
@@ -230,7 +233,6 @@ def test_bytes_that_are_no_message_are_the_client_s_fault_and_no_traceback(
     with pytest.raises(grpc.RpcError) as refusal:
         list(garbage(b"\xff" * 100, timeout=10)) if streams else garbage(b"\xff" * 100, timeout=10)
     assert refusal.value.code() is INVALID
-    assert "the request is no protobuf message" in refusal.value.details()
     assert message in refusal.value.details()
     assert stub.ModelInfer(both()).raw_output_contents[0] == SUM.tobytes()
     assert server.log == before

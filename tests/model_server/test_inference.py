@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from model_server.errors import BadRequestError, ModelFailedError, NotReadyError, OverloadedError
-from model_server.inference import COMPUTE, QUEUE, Inference, Request
+from model_server.inference import Inference, Request
 from model_server.models import Array, Model, Run, fake_model
-from model_server.repository import Repository
+from model_server.repository import Repository, Sources
+from model_server.scheduling.scheduler import COMPUTE, QUEUE, Scheduler
 from model_server.tensors import WireTensor
-from model_server.workers import Workers
 
 Build = Mapping[str, Model]
 
@@ -36,17 +36,19 @@ def model_of(run: Run) -> Model:
     return fake_model(run, inputs={"X": ("FP32", (-1,))}, outputs={"Y": ("FP32", (-1,))})
 
 
-async def loaded(model: Model, workers: Workers) -> Inference:
-    repository = Repository({"fake": Path("fake")}, lambda name, file, version: model)
-    await repository.load()
-    return Inference(repository, workers)
+async def loaded(model: Model, scheduler: Scheduler) -> Inference:
+    repository = Repository(
+        Sources({"fake": Path("fake")}), lambda name, file, version, wanted: model, first=["fake"]
+    )
+    await repository.start()
+    return Inference(repository, scheduler)
 
 
 @pytest.fixture
-async def workers() -> AsyncIterator[Workers]:
-    workers = Workers(1, queue=1)
-    yield workers
-    workers.close()
+async def scheduler() -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(1, queue=1)
+    yield scheduler
+    scheduler.close()
 
 
 def of(*values: float) -> Request:
@@ -54,33 +56,33 @@ def of(*values: float) -> Request:
     return Request("fake", (tensor,), id="7")
 
 
-async def test_a_request_is_answered_by_its_model(workers: Workers) -> None:
-    inference = await loaded(model_of(double), workers)
+async def test_a_request_is_answered_by_its_model(scheduler: Scheduler) -> None:
+    inference = await loaded(model_of(double), scheduler)
     response = await inference.infer(of(1, 2), Phases())
     assert (response.model, response.version, response.id) == ("fake", "1", "7")
     assert response.outputs == (WireTensor("Y", "FP32", (2,), raw=np.array([2, 4], np.float32).tobytes()),)
 
 
-async def test_queue_and_compute_are_told_without_a_gap(workers: Workers) -> None:
+async def test_queue_and_compute_are_told_without_a_gap(scheduler: Scheduler) -> None:
     phases = Phases()
-    await (await loaded(model_of(double), workers)).infer(of(1), phases)
+    await (await loaded(model_of(double), scheduler)).infer(of(1), phases)
     (queue, queued, started), (compute, began, ended) = phases.seen
     assert (queue, compute) == (QUEUE, COMPUTE)
     assert queued <= started == began <= ended
 
 
-async def test_the_compute_of_a_model_that_fails_is_told_too(workers: Workers) -> None:
+async def test_the_compute_of_a_model_that_fails_is_told_too(scheduler: Scheduler) -> None:
     def fail(names: Sequence[str], feeds: Mapping[str, Array]) -> Sequence[Array]:
         raise ModelFailedError("model 'fake' failed: of its own")
 
     phases = Phases()
     with pytest.raises(ModelFailedError, match="of its own"):
-        await (await loaded(model_of(fail), workers)).infer(of(1), phases)
+        await (await loaded(model_of(fail), scheduler)).infer(of(1), phases)
     assert [name for name, _, _ in phases.seen] == [QUEUE, COMPUTE]
 
 
 async def test_a_request_that_does_not_fit_is_refused_although_every_thread_is_taken(
-    workers: Workers,
+    scheduler: Scheduler,
 ) -> None:
     running, may_end = threading.Event(), threading.Event()
 
@@ -90,7 +92,7 @@ async def test_a_request_that_does_not_fit_is_refused_although_every_thread_is_t
         return double(names, feeds)
 
     may_end.set()  # for the warm-up
-    inference = await loaded(model_of(block), workers)
+    inference = await loaded(model_of(block), scheduler)
     may_end.clear()
     running.clear()
     async with asyncio.TaskGroup() as tasks:
@@ -104,7 +106,9 @@ async def test_a_request_that_does_not_fit_is_refused_although_every_thread_is_t
     assert [call.result().outputs[0].shape for call in calls] == [(1,), (1,)]
 
 
-async def test_a_model_that_is_known_but_not_loaded_is_not_ready(workers: Workers) -> None:
-    repository = Repository({"fake": Path("fake")}, lambda name, file, version: model_of(double))
+async def test_a_model_that_is_known_but_not_loaded_is_not_ready(scheduler: Scheduler) -> None:
+    repository = Repository(
+        Sources({"fake": Path("fake")}), lambda name, file, version, wanted: model_of(double)
+    )
     with pytest.raises(NotReadyError, match="'fake' is not loaded yet"):
-        await Inference(repository, workers).infer(of(1), Phases())
+        await Inference(repository, scheduler).infer(of(1), Phases())

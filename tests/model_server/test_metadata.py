@@ -21,6 +21,7 @@ def test_the_server_is_live_and_ready_and_says_who_it_is(stub: Any) -> None:
     about = stub.ServerMetadata(pb.ServerMetadataRequest())
     assert about.name == "verdigris"
     assert about.version
+    assert "model_repository" in about.extensions
 
 
 @pytest.mark.parametrize(("name", "version"), [("simple", ""), ("simple", "1"), ("versions", "2")])
@@ -53,7 +54,7 @@ def test_what_is_not_there_is_not_found(stub: Any, method: str, name: str, versi
 
 
 def test_a_method_that_is_not_there_is_unimplemented(channel: grpc.Channel) -> None:
-    call = channel.unary_unary(f"/{NAME}/CudaSharedMemoryStatus")
+    call = channel.unary_unary(f"/{NAME}/ModelTrain")
     with pytest.raises(grpc.RpcError) as refusal:
         call(b"")
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -92,6 +93,7 @@ def test_reflection_knows_every_service_and_the_messages_of_the_protocol(channel
         NAME,
         "grpc.health.v1.HealthCheckRequest",
         "inference.InferTensorContents",
+        "inference.ModelConfig",
     ):
         assert database.FindFileContainingSymbol(symbol)
 

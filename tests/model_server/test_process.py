@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,6 +70,45 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     )
     said = f"model-server, version {version('verdigris')}\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+def test_a_repository_is_served_as_its_configurations_say(models: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(models["versions"], tmp_path / "versions")
+    (tmp_path / "versions" / "config.pbtxt").write_text("version_policy { all { } }")
+    file = tmp_path / "plain" / "1" / "model.onnx"
+    file.parent.mkdir(parents=True)
+    shutil.copy(models["simple"], file)
+    with (
+        Served("--linger", "0", "--repository", str(tmp_path), models={}) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = stub_of(channel)
+        for name, versions in (("versions", ["10", "2"]), ("plain", ["1"])):
+            assert stub.ModelMetadata(pb.ModelMetadataRequest(name=name)).versions == versions
+
+
+def test_a_broken_model_ends_the_start_but_not_where_models_can_be_loaded_later(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken" / "1" / "model.onnx"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"this is no model")
+    good = {"simple": models["simple"]}
+    repository = ("--linger", "0", "--repository", str(tmp_path))
+    failing = Served(*repository, models=good).start(wait=False)
+    assert failing.wait() == 1
+    assert "model-server: model 'broken': " in failing.log
+    with (
+        Served(*repository, "--model-control", "explicit", "--load-model", "*", models=good) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = stub_of(channel)
+        assert stub.ServerReady(pb.ServerReadyRequest()).ready
+        assert stub.ModelReady(pb.ModelReadyRequest(name="simple")).ready
+        assert not stub.ModelReady(pb.ModelReadyRequest(name="broken")).ready
+        with pytest.raises(grpc.RpcError, match="'broken' has no available versions") as refusal:
+            stub.ModelMetadata(pb.ModelMetadataRequest(name="broken"))
+        assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_every_setting_is_also_a_variable(models: dict[str, Path]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +17,7 @@ from mesh.consul import Answer, Consul, ConsulAddress, ConsulError, Instance
 from mesh.follow import Script, follow
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
-from model_server.models import fake_model
+from model_server.models import Model, fake_model
 from model_server.registration import ConsulRegistration, Identity
 from tests.consul_agent import ConsulAgent, consul_binary
 from tests.model_server.requests import unreadable_path
@@ -64,6 +65,12 @@ def some(instances: tuple[Instance, ...]) -> bool:
 
 def none(instances: tuple[Instance, ...]) -> bool:
     return not instances
+
+
+def says(model: str, version: str) -> Callable[[tuple[Instance, ...]], bool]:
+    return lambda all_: (
+        some(all_) and (all_[0].meta["model"], all_[0].meta["model_version"]) == (model, version)
+    )
 
 
 @pytest.fixture
@@ -177,6 +184,27 @@ async def test_a_consul_that_is_gone_does_not_hold_up_the_end(simple: dict[str, 
                 assert "not deregistered" in server.log
 
 
+async def test_what_is_loaded_and_unloaded_over_the_wire_is_what_consul_says(
+    agent: ConsulAgent, consul: Consul, simple: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(simple["versions"], tmp_path / "versions")
+    given = ("--repository", str(tmp_path), "--model-control", "explicit", "--linger", "0")
+    with (
+        served(agent, {"simple": simple["simple"]}, *given) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub: Any = pb_grpc.GRPCInferenceServiceStub(channel)  # type: ignore[no-untyped-call]
+        await until(consul, says("simple", "1"))
+        load = pb.RepositoryModelLoadRequest(model_name="versions")
+        await asyncio.to_thread(stub.RepositoryModelLoad, load)
+        await until(consul, says("simple,versions", "1,10"))
+        for name in ("simple", "versions"):
+            unload = pb.RepositoryModelUnloadRequest(model_name=name)
+            await asyncio.to_thread(stub.RepositoryModelUnload, unload)
+        (instance,) = await until(consul, says("", ""))
+        assert instance.passing, "a server without a model is still a server"
+
+
 async def test_a_server_that_fails_to_load_a_model_is_never_registered(
     agent: ConsulAgent, consul: Consul, simple: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -195,6 +223,7 @@ class Recorded:
     def __init__(self, *answers: Answer[tuple[Instance, ...]] | Exception) -> None:
         self.script = Script(*answers)
         self.registered = 0
+        self.once = asyncio.Event()
         self.enough = asyncio.Event()
 
     async def instances(
@@ -204,6 +233,7 @@ class Recorded:
 
     async def register(self, **values: object) -> None:
         self.registered += 1
+        self.once.set()
         if self.registered == 2:
             self.enough.set()
 
@@ -262,3 +292,45 @@ async def test_once_withdrawn_it_stays_out_although_its_watch_finds_it_missing(c
         await staying.withdraw(WITHIN)
         for task in kept:
             task.cancel()
+
+
+def named(name: str, version: str) -> Model:
+    return fake_model(lambda names, feeds: [], name=name, version=version, inputs={}, outputs={})
+
+
+async def test_what_is_loaded_later_is_registered_in_the_place_of_what_was(consul: Consul) -> None:
+    following = registration(consul)
+    async with asyncio.TaskGroup() as tasks:
+        kept = tasks.create_task(following.keep())
+        await until(consul, says("fake", "1"), service="films")
+        following.models_changed((named("fake", "2"), named("other", "1")))
+        await until(consul, says("fake,other", "2,1"), service="films")
+        following.models_changed(())
+        (instance,) = await until(consul, says("", ""), service="films")
+        assert instance.passing
+        await following.withdraw(WITHIN)
+        following.models_changed((named("late", "1"),))
+        kept.cancel()
+    await until(consul, none, service="films")
+
+
+async def test_what_says_the_same_is_not_registered_again() -> None:
+    consul = Recorded(Answer(5, ()))
+    following = registration(consul)  # type: ignore[arg-type]
+    async with asyncio.timeout(WITHIN), asyncio.TaskGroup() as tasks:
+        kept = tasks.create_task(following.keep())
+        await consul.once.wait()
+        following.models_changed((named("fake", "1"),))  # another model, of the same name and version
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert consul.registered == 1
+        kept.cancel()
+
+
+def test_more_models_than_consul_takes_are_cut_between_names() -> None:
+    models = tuple(named(f"modell-größe-{number}", str(number)) for number in range(100))
+    meta = Identity("films", "blue", "127.0.0.1", 1, models).meta
+    assert all(len(value.encode()) <= 512 for value in meta.values())
+    names = meta["model"].split(",")
+    assert names == [*(model.name for model in models[: len(names) - 1]), "..."]
+    assert meta["model_version"] == ",".join(model.version for model in models)

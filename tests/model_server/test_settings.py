@@ -8,6 +8,7 @@ import pytest
 from mesh.address import Address, outgoing_host
 from model_server.__main__ import run, settings_of
 from model_server.app import advertise
+from model_server.models import Batching
 from model_server.settings import Settings
 
 GOOD = ["--service", "a", "--color", "blue", "--model", "m=FILE"]
@@ -61,6 +62,14 @@ def file(tmp_path: Path) -> Path:
             "--consul-token-file '/no/token': cannot be read: No such file",
         ),
         (
+            [*GOOD, "--admin", "0.0.0.0:9000"],
+            "--admin '0.0.0.0:9000': must be a loopback address",
+        ),
+        (
+            [*GOOD, "--admin", "on"],
+            "--admin 'on': must be HOST:PORT",
+        ),
+        (
             [*GOOD, "--threads", "0"],
             "--threads '0': must be 1",
         ),
@@ -74,12 +83,54 @@ def file(tmp_path: Path) -> Path:
             "--max-message-mib '2048': must be below 2048",
         ),
         (["--nonsense"], "--nonsense"),
+        (
+            [*GOOD, "--model", "../m=FILE"],
+            r"--model '\.\./m=.*': the name must have no separators",
+        ),
+        (
+            [*GOOD, "--model", "=FILE"],
+            "--model '=.*': the name must not be empty",
+        ),
+        (
+            [*GOOD, "--repository", "/no/folder"],
+            "--repository '/no/folder': no such folder",
+        ),
+        (
+            [*GOOD, "--model-control", "poll"],
+            "--model-control",
+        ),
+        (
+            [*GOOD, "--model-control", "explicit", "--load-model", "n"],
+            "--load-model 'n': needs --repository and --model-control explicit",
+        ),
+        (
+            [*GOOD, "--repository", "FOLDER", "--load-model", "n"],
+            "--load-model 'n': needs --repository and --model-control explicit",
+        ),
+        (
+            [*GOOD, "--repository", "FOLDER", "--model-control", "explicit", "--load-model", "../n"],
+            r"--load-model '\.\./n': must have no separators",
+        ),
+        (
+            [*GOOD, "--batch", "n=8"],
+            "--batch 'n': is no model of --model; for the repository's there is config.pbtxt",
+        ),
+        ([*GOOD, "--batch", "m"], "--batch 'm': must be NAME=MAX"),
+        ([*GOOD, "--batch", "m=1"], "--batch 'm=1': must be NAME=MAX"),
+        ([*GOOD, "--batch", "m=8:soon"], "--batch 'm=8:soon': must be NAME=MAX"),
+        ([*GOOD, "--batch", "m=8", "--batch", "m=9"], "--batch 'm=9': 'm' is given twice"),
+        (
+            [*GOOD, "--provider", "NowhereExecutionProvider"],
+            "--provider 'NowhereExecutionProvider': must be one of .*CPUExecutionProvider",
+        ),
+        ([*GOOD, "--graph-optimization", "most"], "--graph-optimization"),
     ],
 )
 def test_a_bad_setting_is_refused_by_name_value_and_rule(
     file: Path, arguments: list[str], culprit: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([each.replace("FILE", str(file)) for each in arguments]) == 64
+    given = [each.replace("FILE", str(file)).replace("FOLDER", str(file.parent)) for each in arguments]
+    assert run(given) == 64
     assert re.search(culprit, capsys.readouterr().err)
 
 
@@ -97,6 +148,25 @@ def settings(file: Path, **changes: object) -> Settings:
         "plaintext": True,
     }
     return settings_of(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_how_models_are_run_is_read_from_the_command_line(file: Path) -> None:
+    chosen = settings(
+        file,
+        repository=file.parent,
+        model_control="explicit",
+        load_models=["*"],
+        batches=["m=8:500"],
+        providers=["CPUExecutionProvider"],
+        graph_optimization="basic",
+    )
+    assert chosen.batching == {"m": Batching(8, 0.0005)}
+    assert (chosen.explicit, chosen.load_models, chosen.graph_optimization) == (True, ("*",), "basic")
+    assert settings(file, batches=["m=8"]).batching == {"m": Batching(8)}
+
+
+def test_a_repository_is_enough(file: Path) -> None:
+    assert settings(file, models=[], repository=file.parent).models == {}
 
 
 def test_the_consul_token_comes_from_its_file_or_the_environment_and_is_not_shown(

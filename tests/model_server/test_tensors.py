@@ -13,7 +13,7 @@ from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor
 from model_server.datatypes import BY_NAME, BYTES, Datatype
 from model_server.errors import BadRequestError
 from model_server.models import Array
-from model_server.tensors import WireTensor, decode, encode
+from model_server.tensors import VIEW_FROM, WireTensor, decode, encode
 
 NUMBERS = [each for each in BY_NAME.values() if each is not BYTES]
 TYPED = [each for each in BY_NAME.values() if each.field is not None]
@@ -72,6 +72,27 @@ def test_raw_numbers_are_a_view_of_the_request_and_not_a_copy() -> None:
     raw = np.arange(6, dtype=np.float32).tobytes()
     array = decode(WireTensor("X", "FP32", (2, 3), raw=raw))
     assert np.shares_memory(array, np.frombuffer(raw, np.uint8))
+
+
+@pytest.mark.parametrize("datatype", NUMBERS, ids=str)
+def test_raw_numbers_of_some_size_leave_as_a_view_of_the_output_and_not_as_a_copy(datatype: Datatype) -> None:
+    array = np.ones((2, VIEW_FROM), datatype.dtype)
+    wire = encode("Y", datatype, array, raw=True)
+    assert isinstance(wire.raw, memoryview)
+    assert len(wire.raw) == array.nbytes
+    assert np.shares_memory(np.frombuffer(wire.raw, np.uint8), array)
+    assert same(decode(wire), array)
+
+
+def test_an_output_that_does_not_lie_in_one_piece_is_copied_in_its_order() -> None:
+    array = np.arange(2 * VIEW_FROM, dtype=np.int32).reshape(2, VIEW_FROM).T
+    wire = encode("Y", BY_NAME["INT32"], array, raw=True)
+    assert wire.raw == array.tobytes()
+
+
+def test_a_view_of_strings_is_read_as_their_bytes_are() -> None:
+    raw = string(b"a", b"bc")
+    assert decode(WireTensor("X", "BYTES", (2,), raw=memoryview(raw))).tolist() == ["a", "bc"]
 
 
 def test_a_nul_inside_a_string_is_kept() -> None:

@@ -39,7 +39,10 @@ class Traced:
         call.phase("compute", 2_000, 5_000)
         call.model("rec", "3")
         call.end(code, "the reason")
-        return {span.name: span for span in self._exporter.get_finished_spans()}
+        return {span.name: span for span in self.finished()}
+
+    def finished(self) -> tuple[ReadableSpan, ...]:
+        return self._exporter.get_finished_spans()
 
 
 @pytest.fixture
@@ -91,6 +94,15 @@ def test_phases_are_its_children_with_their_own_times(traced: Traced) -> None:
         assert parent.span_id == server.span_id
         assert (spans[name].start_time, spans[name].end_time) == (start, end)
         assert spans[name].kind is SpanKind.INTERNAL
+
+
+def test_the_span_of_a_batched_call_says_how_many_rows_ran_together(traced: Traced) -> None:
+    assert "verdigris.batch_size" not in (traced.call()[METHOD].attributes or {})
+    call = traced.tracing.begin(METHOD, list)
+    call.batch(7)
+    call.end("OK", "")
+    spans = [span for span in traced.finished() if "verdigris.batch_size" in (span.attributes or {})]
+    assert [dict(span.attributes or {})["verdigris.batch_size"] for span in spans] == [7]
 
 
 @pytest.mark.parametrize(

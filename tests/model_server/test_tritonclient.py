@@ -148,3 +148,91 @@ def test_a_refusal_reaches_the_client_as_its_own_exception(client: Any) -> None:
     with pytest.raises(InferenceServerException, match="'INPUT1' of model 'simple' is missing") as refusal:
         client.infer("simple", inputs(NUMBERS, ONES)[:1])
     assert refusal.value.status() == "StatusCode.INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_stream_infer(client: Any, final: bool) -> None:
+    """simple_grpc_sequence_stream_infer_client.py as far as it is about the stream: sequence parameters included,
+    which mean something to stateful models only."""
+    answers: queue.Queue[tuple[Any, Any]] = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    for number in range(100):
+        client.async_stream_infer(
+            "simple",
+            inputs(NUMBERS + number, ONES),
+            request_id=str(number),
+            sequence_id=1007,
+            sequence_start=number == 0,
+            sequence_end=number == 99,
+            enable_empty_final_response=final,
+        )
+    for number in range(100):
+        result, error = answers.get(timeout=30)
+        assert error is None
+        response = result.get_response()
+        assert response.id == str(number)
+        assert ("triton_final_response" in response.parameters) is final
+        np.testing.assert_array_equal(result.as_numpy("OUTPUT0"), NUMBERS + number + ONES)
+    client.stop_stream()
+
+
+def test_a_stream_tells_of_a_bad_request_and_goes_on(client: Any) -> None:
+    answers: queue.Queue[tuple[Any, Any]] = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    client.async_stream_infer("wrong_model_name", inputs(NUMBERS, ONES))
+    client.async_stream_infer("simple", inputs(NUMBERS, ONES))
+    result, error = answers.get(timeout=30)
+    assert result is None
+    assert error.message().startswith("Request for unknown model")
+    result, error = answers.get(timeout=30)
+    assert error is None
+    assert_sum_and_difference(result)
+    client.stop_stream()
+
+
+async def test_stream_infer_with_asyncio(aio: Any) -> None:
+    async def requests() -> AsyncIterator[dict[str, Any]]:
+        for number in range(3):
+            yield {"model_name": "simple", "inputs": inputs(NUMBERS, ONES), "request_id": str(number)}
+
+    seen = []
+    async for result, error in aio.stream_infer(requests()):
+        assert error is None
+        assert_sum_and_difference(result)
+        seen.append(result.get_response().id)
+    assert seen == ["0", "1", "2"]
+
+
+def test_statistics_count_what_was_inferred(client: Any) -> None:
+    def counted() -> Any:
+        (one,) = client.get_inference_statistics("simple", as_json=True)["model_stats"]
+        return one
+
+    client.infer("simple", inputs(NUMBERS, ONES))
+    before = counted()
+    client.infer("simple", inputs(NUMBERS, ONES))
+    after = counted()
+    assert int(after["inference_count"]) == int(before["inference_count"]) + 1
+    assert int(after["execution_count"]) == int(before["execution_count"]) + 1
+    assert int(after["inference_stats"]["success"]["ns"]) > int(before["inference_stats"]["success"]["ns"])
+    assert {each["name"] for each in client.get_inference_statistics(as_json=True)["model_stats"]} >= {
+        "simple"
+    }
+
+
+def test_the_configuration_of_a_model(client: Any) -> None:
+    config = client.get_model_config("simple", as_json=True)["config"]
+    assert config["name"] == "simple"
+
+
+def test_shared_memory_trace_and_log_settings_are_refused_with_the_reason(client: Any) -> None:
+    for call in (
+        client.get_system_shared_memory_status,
+        client.get_cuda_shared_memory_status,
+        client.get_trace_settings,
+        client.get_log_settings,
+    ):
+        with pytest.raises(InferenceServerException) as refusal:
+            call()
+        assert refusal.value.status() == "StatusCode.UNIMPLEMENTED"
+        assert "supported" in refusal.value.message() or "cannot be changed" in refusal.value.message()

@@ -1,0 +1,94 @@
+"""ModelInfer and ModelStreamInfer: one request, and many over one call."""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+import grpc.aio
+
+from mesh.pb import open_inference_pb2 as pb
+from model_server.inference import Request, Response
+from model_server.tracing import UNTRACED, Call
+from model_server.transport.calls import deadline_of, explain
+from model_server.transport.wire import Wire, varint
+
+UNDER_WAY: Final = 64
+"""Requests of one stream that are under way at a time. More than the usual largest batch (32), so that one stream
+can fill the next batch while one runs; and a bound on what one client holds in memory by not reading its answers."""
+
+INFER_RESPONSE: Final = b"\x12"
+"""The tag of ModelStreamInferResponse's field `infer_response`."""
+
+FINAL_RESPONSE: Final = b"".join(
+    pb.ModelInferResponse(parameters={"triton_final_response": pb.InferParameter(bool_param=True)})
+    .SerializeToString()
+    .partition(b"\x22")[1:]
+)
+"""What says that a response is its request's last: each is."""
+
+
+class Infers(Protocol):
+    """Answers requests; `inference.Inference`."""
+
+    async def infer(self, request: Request, observer: Call, *, deadline: float | None) -> Response: ...
+
+
+class Infer:
+    """The calls that run models."""
+
+    __slots__ = ("_inference", "_wire")
+
+    def __init__(self, inference: Infers) -> None:
+        self._inference = inference
+        self._wire = Wire()
+
+    async def one(self, data: bytes, call: Call, context: Any) -> bytes:
+        """ModelInfer."""
+        request, head = self._wire.read(data)
+        deadline = deadline_of(context, head.timeout)
+        response = await self._inference.infer(request, call, deadline=deadline)
+        call.model(response.model, response.version)
+        return b"".join(self._wire.write(response))
+
+    async def many(self, context: Any) -> None:
+        """ModelStreamInfer: a response for each request, in their order, though they run side by side.
+
+        A request that fails is answered with its error, and the stream goes on. The client's half-close ends it after
+        the last answer; its cancel, or the deadline, cancels what is under way. Phases of single requests
+        are not traced: a stream may have any number of them.
+        """
+        room = asyncio.Semaphore(UNDER_WAY)
+        answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(_write(context, answers, room))
+            while True:
+                await room.acquire()
+                data = await context.read()
+                if data is grpc.aio.EOF:
+                    break
+                answers.put_nowait(tasks.create_task(self._one_of_many(data, context)))
+            answers.put_nowait(None)
+            await writing
+
+    async def _one_of_many(self, data: bytes, context: Any) -> bytes:
+        """A ModelStreamInferResponse, whatever happens: Triton's clients tell requests apart by the id in it."""
+        identifier = ""
+        try:
+            request, head = self._wire.read(data)
+            identifier = request.id
+            deadline = deadline_of(context, head.timeout)
+            response = await self._inference.infer(request, UNTRACED, deadline=deadline)
+            parts = self._wire.write(response, parameters=FINAL_RESPONSE if head.final else b"")
+            return b"".join((INFER_RESPONSE, varint(sum(map(len, parts))), *parts))
+        except Exception as error:
+            _, message = explain("ModelStreamInfer", error)
+            answer = pb.ModelStreamInferResponse(error_message=message)
+            answer.infer_response.id = identifier
+            return bytes(answer.SerializeToString())
+
+
+async def _write(
+    context: Any, answers: "asyncio.Queue[asyncio.Task[bytes] | None]", room: asyncio.Semaphore
+) -> None:
+    while (answer := await answers.get()) is not None:
+        await context.write(await answer)
+        room.release()
