@@ -1,6 +1,7 @@
 """ModelInfer and ModelStreamInfer: one request, and many over one call."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, Final, Protocol
 
 import grpc.aio
@@ -8,7 +9,7 @@ import grpc.aio
 from mesh.pb import open_inference_pb2 as pb
 from model_server.inference import Request, Response
 from model_server.tracing import UNTRACED, Call
-from model_server.transport.calls import deadline_of, explain
+from model_server.transport.calls import ClientGoneError, deadline_of, explain
 from model_server.transport.wire import Wire, varint
 
 UNDER_WAY: Final = 64
@@ -58,16 +59,19 @@ class Infer:
         """
         room = asyncio.Semaphore(UNDER_WAY)
         answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
-        async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(_write(context, answers, room))
-            while True:
-                await room.acquire()
-                data = await context.read()
-                if data is grpc.aio.EOF:
-                    break
-                answers.put_nowait(tasks.create_task(self._one_of_many(data, context)))
-            answers.put_nowait(None)
-            await writing
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                writing = tasks.create_task(_write(context, answers, room))
+                while True:
+                    await room.acquire()
+                    data = await _step(context.read())
+                    if data is grpc.aio.EOF:
+                        break
+                    answers.put_nowait(tasks.create_task(self._one_of_many(data, context)))
+                answers.put_nowait(None)
+                await writing
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # requests fail alone, so it is the stream that failed
 
     async def _one_of_many(self, data: bytes, context: Any) -> bytes:
         """A ModelStreamInferResponse, whatever happens: Triton's clients tell requests apart by the id in it."""
@@ -90,5 +94,13 @@ async def _write(
     context: Any, answers: "asyncio.Queue[asyncio.Task[bytes] | None]", room: asyncio.Semaphore
 ) -> None:
     while (answer := await answers.get()) is not None:
-        await context.write(await answer)
+        await _step(context.write(await answer))
         room.release()
+
+
+async def _step(step: Awaitable[Any]) -> Any:
+    """gRPC's step of a stream. What it raises when the client has left has no public name."""
+    try:
+        return await step
+    except Exception as error:
+        raise ClientGoneError from error

@@ -18,6 +18,7 @@ from tests.model_server.transport.serving import (
     echo,
     failure,
     infer_request,
+    logged,
     serving,
     stub_of,
 )
@@ -153,6 +154,26 @@ async def test_a_cancelled_stream_cancels_all_that_is_under_way() -> None:
         stream.cancel()
         assert (await tracing.until_ended())[0] == "CANCELLED"
         assert sorted(gates.cancelled) == ["0", "1", "2"]
+
+
+async def test_clients_that_leave_at_any_moment_leave_no_task_and_nothing_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tracing = Recording()
+    async with serving(tracing=tracing) as channel:
+        for answers in range(20):
+            stream = channel.stream_stream(METHOD + "ModelStreamInfer")()
+            for _ in range(20):
+                await stream.write(infer_request(raw=bytes(200_000)).SerializeToString())
+            for _ in range(answers):
+                await stream.read()
+            tracing.changed.clear()
+            stream.cancel()
+            # OK where all was answered: gRPC may tell of a cancellation as it tells of a half-close
+            assert (await tracing.until_ended())[0] in ("CANCELLED", "OK")
+        assert (await stub_of(channel).ModelInfer(infer_request(id="next"))).id == "next"
+        assert not [each for each in asyncio.all_tasks() if "transport/infer.py" in repr(each)]
+    assert logged(caplog) == []
 
 
 async def test_the_deadline_of_a_stream_ends_it_and_what_is_under_way() -> None:
