@@ -115,14 +115,16 @@ class Shelf:
         return self.entries
 
 
+def others() -> dict[str, Any]:
+    """The parts beside inference, that are never wrong."""
+    return {"repository": Shelf(), "tracing": Recording(), "ready": lambda: True, "counting": None}
+
+
 @asynccontextmanager
-async def serving(
-    inference: Any = None, repository: Any = None, **parts: Any
-) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to a server of these parts; for what is left out, parts that are never wrong."""
+async def serving(inference: Any = None, **parts: Any) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a server of these parts, and of `others`."""
     server = grpc.aio.server()
-    parts = {"tracing": Recording(), "ready": lambda: True, "counting": None, **parts}
-    add_service(server, inference=inference or Answering(), repository=repository or Shelf(), **parts)
+    add_service(server, inference=inference or Answering(), **{**others(), **parts})
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
