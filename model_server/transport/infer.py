@@ -90,7 +90,8 @@ class Infer:
         try:
             while True:
                 await room.acquire()
-                data = await _step(context.read())
+                # Shielded: gRPC never frees a read that was cancelled (grpc/grpc#43360); this one ends with the call
+                data = await _step(asyncio.shield(context.read()))
                 if data is grpc.aio.EOF:
                     return
                 answers.put_nowait(tasks.create_task(self._one_of_many(data, context)))
