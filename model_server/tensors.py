@@ -93,7 +93,7 @@ def element_count(tensor: WireTensor) -> int:
             f"input {tensor.name!r}: expected at most {MOST_DIMENSIONS} dimensions, "
             f"received {len(tensor.shape)}"
         )
-    if any(size < 0 for size in tensor.shape):
+    if tensor.shape and min(tensor.shape) < 0:
         raise BadRequestError(
             f"input {tensor.name!r}: expected dimensions of 0 or more, received shape {shown(tensor.shape)}"
         )

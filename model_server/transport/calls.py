@@ -28,6 +28,11 @@ Work: TypeAlias = Callable[[bytes, Call, Any], Awaitable[bytes]]
 Stream: TypeAlias = Callable[[Any], Awaitable[None]]
 """Reads requests from gRPC's context and writes responses to it until the client has no more."""
 
+
+class ClientGoneError(Exception):
+    """A stream cannot be read or written any more: its client has left, and the call's cancellation is on its way."""
+
+
 CANCELLED: Final = ("CANCELLED", "the client cancelled or its deadline passed")
 
 
@@ -72,6 +77,8 @@ class Calls:
             try:
                 check(context)
                 await work(context)
+            except ClientGoneError:
+                code, details = CANCELLED  # nobody hears a status
             except asyncio.CancelledError:
                 code, details = CANCELLED
                 raise

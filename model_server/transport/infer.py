@@ -1,14 +1,16 @@
 """ModelInfer and ModelStreamInfer: one request, and many over one call."""
 
 import asyncio
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable
+from typing import Any, Final, Protocol, TypeAlias
 
 import grpc.aio
 
 from mesh.pb import open_inference_pb2 as pb
+from model_server.errors import NotReadyError
 from model_server.inference import Request, Response
 from model_server.tracing import UNTRACED, Call
-from model_server.transport.calls import deadline_of, explain
+from model_server.transport.calls import ClientGoneError, deadline_of, explain
 from model_server.transport.wire import Wire, varint
 
 UNDER_WAY: Final = 64
@@ -26,6 +28,10 @@ FINAL_RESPONSE: Final = b"".join(
 """What says that a response is its request's last: each is."""
 
 
+Answers: TypeAlias = "asyncio.Queue[asyncio.Task[bytes] | None]"
+"""What is under way, in the order of the requests; None: no more will come."""
+
+
 class Infers(Protocol):
     """Answers requests; `inference.Inference`."""
 
@@ -35,11 +41,12 @@ class Infers(Protocol):
 class Infer:
     """The calls that run models."""
 
-    __slots__ = ("_inference", "_wire")
+    __slots__ = ("_inference", "_reading", "_wire")
 
     def __init__(self, inference: Infers) -> None:
         self._inference = inference
         self._wire = Wire()
+        self._reading: set[asyncio.Task[None]] = set()
 
     async def one(self, data: bytes, call: Call, context: Any) -> bytes:
         """ModelInfer."""
@@ -57,17 +64,39 @@ class Infer:
         are not traced: a stream may have any number of them.
         """
         room = asyncio.Semaphore(UNDER_WAY)
-        answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
-        async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(_write(context, answers, room))
+        answers: Answers = asyncio.Queue()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read(context, tasks, answers, room))
+                self._reading.add(reading)
+                reading.add_done_callback(self._reading.discard)
+                while (answer := await answers.get()) is not None:
+                    await _step(context.write(await answer))
+                    room.release()
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # requests fail alone, so it is the stream that failed
+        if reading.cancelled():
+            raise NotReadyError("the server is stopping, expected the stream to go on with another one")
+
+    def close(self) -> None:
+        """Take nothing more from open streams, and end each after its last answer: an idle one would hold up the
+        end of the server for as long as that waits for anybody."""
+        for reading in tuple(self._reading):
+            reading.cancel()
+
+    async def _read(
+        self, context: Any, tasks: asyncio.TaskGroup, answers: Answers, room: asyncio.Semaphore
+    ) -> None:
+        try:
             while True:
                 await room.acquire()
-                data = await context.read()
+                # Shielded: gRPC never frees a read that was cancelled (grpc/grpc#43360); this one ends with the call
+                data = await _step(asyncio.shield(context.read()))
                 if data is grpc.aio.EOF:
-                    break
+                    return
                 answers.put_nowait(tasks.create_task(self._one_of_many(data, context)))
+        finally:
             answers.put_nowait(None)
-            await writing
 
     async def _one_of_many(self, data: bytes, context: Any) -> bytes:
         """A ModelStreamInferResponse, whatever happens: Triton's clients tell requests apart by the id in it."""
@@ -86,9 +115,9 @@ class Infer:
             return bytes(answer.SerializeToString())
 
 
-async def _write(
-    context: Any, answers: "asyncio.Queue[asyncio.Task[bytes] | None]", room: asyncio.Semaphore
-) -> None:
-    while (answer := await answers.get()) is not None:
-        await context.write(await answer)
-        room.release()
+async def _step(step: Awaitable[Any]) -> Any:
+    """gRPC's step of a stream. What it raises when the client has left has no public name."""
+    try:
+        return await step
+    except Exception as error:
+        raise ClientGoneError from error

@@ -28,8 +28,9 @@ def add_service(
     tracing: Tracing,
     ready: Callable[[], bool],
     callers: Callers = Callers(()),  # noqa: B008  # has no state
-) -> None:
-    """Let a server that is not started yet answer the protocol; `ready` says whether new calls are welcome.
+) -> Callable[[], None]:
+    """Let a server that is not started yet answer the protocol; `ready` says whether new calls are welcome. What comes
+    back is to be called when the server stops: it ends streams that are open, after what they have under way.
 
     Added first, it is found first: gRPC asks its handlers in the order they were added, for each call.
     """
@@ -42,6 +43,7 @@ def add_service(
     handlers["ModelStreamInfer"] = calls.stream("ModelStreamInfer", infer.many)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
     server.add_registered_method_handlers(NAME, handlers)
+    return infer.close
 
 
 def works(infer: Infer, about: About, control: Control) -> dict[str, Work]:

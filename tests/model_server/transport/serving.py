@@ -121,14 +121,16 @@ class Shelf:
         return self.entries
 
 
+def others() -> dict[str, Any]:
+    """The parts beside inference, that are never wrong."""
+    return {"repository": Shelf(), "tracing": Recording(), "ready": lambda: True, "counting": None}
+
+
 @asynccontextmanager
-async def serving(
-    inference: Any = None, repository: Any = None, **parts: Any
-) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to a server of these parts; for what is left out, parts that are never wrong."""
+async def serving(inference: Any = None, **parts: Any) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a server of these parts, and of `others`."""
     server = grpc.aio.server()
-    parts = {"tracing": Recording(), "ready": lambda: True, "counting": None, **parts}
-    add_service(server, inference=inference or Answering(), repository=repository or Shelf(), **parts)
+    add_service(server, inference=inference or Answering(), **{**others(), **parts})
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -155,3 +157,8 @@ async def failure(call: Any) -> tuple[grpc.StatusCode, str]:
     except grpc.aio.AioRpcError as error:
         return error.code(), error.details() or ""
     raise AssertionError(f"expected a failure, received {answer}")
+
+
+def logged(caplog: Any) -> list[str]:
+    """What our own code has said; gRPC's poller may still complain of the loop of an earlier test."""
+    return [each.getMessage() for each in caplog.records if each.name.startswith("model_server")]

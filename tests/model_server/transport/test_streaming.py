@@ -11,6 +11,7 @@ from mesh.pb import open_inference_pb2 as pb
 from model_server.errors import BadRequestError, ForbiddenError
 from model_server.inference import Request, Response
 from model_server.transport.infer import UNDER_WAY
+from model_server.transport.service import add_service
 from tests.model_server.transport.serving import (
     METHOD,
     Answering,
@@ -18,6 +19,8 @@ from tests.model_server.transport.serving import (
     echo,
     failure,
     infer_request,
+    logged,
+    others,
     serving,
     stub_of,
 )
@@ -155,6 +158,26 @@ async def test_a_cancelled_stream_cancels_all_that_is_under_way() -> None:
         assert sorted(gates.cancelled) == ["0", "1", "2"]
 
 
+async def test_clients_that_leave_at_any_moment_leave_no_task_and_nothing_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tracing = Recording()
+    async with serving(tracing=tracing) as channel:
+        for answers in range(20):
+            stream = channel.stream_stream(METHOD + "ModelStreamInfer")()
+            for _ in range(20):
+                await stream.write(infer_request(raw=bytes(200_000)).SerializeToString())
+            for _ in range(answers):
+                await stream.read()
+            tracing.changed.clear()
+            stream.cancel()
+            # OK where all was answered: gRPC may tell of a cancellation as it tells of a half-close
+            assert (await tracing.until_ended())[0] in ("CANCELLED", "OK")
+        assert (await stub_of(channel).ModelInfer(infer_request(id="next"))).id == "next"
+        assert not [each for each in asyncio.all_tasks() if "transport/infer.py" in repr(each)]
+    assert logged(caplog) == []
+
+
 async def test_the_deadline_of_a_stream_ends_it_and_what_is_under_way() -> None:
     gates, tracing, inference = Gates(), Recording(), Answering()
     inference.do = gates
@@ -165,6 +188,31 @@ async def test_the_deadline_of_a_stream_ends_it_and_what_is_under_way() -> None:
         assert (await tracing.until_ended())[0] == "CANCELLED"
     assert gates.cancelled == ["slow"]
     assert inference.deadlines[0] is not None
+
+
+async def test_a_server_that_stops_ends_its_streams_after_what_they_have_under_way() -> None:
+    gates = Gates()
+    server = grpc.aio.server()
+    close = add_service(server, inference=Answering(gates), **others())
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        idle, busy = (stub_of(channel).ModelStreamInfer() for _ in range(2))
+        for stream in (idle, busy):
+            await stream.write(infer_request(id="first"))
+        await gates.until_begun(2)
+        await gates.open("first")
+        assert [await ids(stream, 1) for stream in (idle, busy)] == [["first"], ["first"]]
+        await busy.write(infer_request(id="last"))
+        await gates.until_begun(3)
+        close()
+        assert await idle.code() is grpc.StatusCode.UNAVAILABLE
+        assert "the server is stopping" in await idle.details()
+        stopping = asyncio.create_task(server.stop(30))
+        await gates.open("last")
+        assert await ids(busy, 1) == ["last"]
+        assert await busy.code() is grpc.StatusCode.UNAVAILABLE
+        await asyncio.wait_for(stopping, 10)
 
 
 async def test_a_stream_without_requests_ends_well() -> None:
