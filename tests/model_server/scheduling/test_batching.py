@@ -165,8 +165,10 @@ async def test_a_lone_call_waits_for_nobody_whatever_the_delay(one: Scheduler) -
     assert await asyncio.wait_for(ask(one, doubles.model, 1), 20) == [2]
 
 
-async def test_while_others_of_its_model_run_a_call_waits_for_company_until_they_have_ended() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_while_others_of_its_model_run_a_call_waits_for_company_until_they_have_ended(
+    schedulers: type[Scheduler],
+) -> None:
+    scheduler = schedulers(2, queue=9)
     gated, other = Gated(batching=Batching(most=8, delay=MINUTES)), Doubles()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 0))
@@ -178,11 +180,10 @@ async def test_while_others_of_its_model_run_a_call_waits_for_company_until_they
         gated.let_go()
     assert [each.result() for each in waiting] == [[2], [4], [6]]
     assert gated.rows == [1, 3]
-    scheduler.close()
 
 
-async def test_a_full_batch_does_not_wait() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_a_full_batch_does_not_wait(schedulers: type[Scheduler]) -> None:
+    scheduler = schedulers(2, queue=9)
     gated = Gated(batching=Batching(most=3, delay=MINUTES))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 0))
@@ -192,11 +193,10 @@ async def test_a_full_batch_does_not_wait() -> None:
         await gated.until_begun()
         assert gated.rows == [1, 3]
         gated.let_go()
-    scheduler.close()
 
 
-async def test_the_delay_is_the_longest_that_a_call_waits_for_company() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_the_delay_is_the_longest_that_a_call_waits_for_company(schedulers: type[Scheduler]) -> None:
+    scheduler = schedulers(2, queue=9)
     gated = Gated(batching=Batching(most=8, delay=0.02))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 0))
@@ -205,7 +205,6 @@ async def test_the_delay_is_the_longest_that_a_call_waits_for_company() -> None:
         await gated.until_begun()  # though the first still runs
         assert gated.rows == [1, 1]
         gated.let_go()
-    scheduler.close()
 
 
 async def test_rows_runs_and_sizes_are_counted_as_triton_counts_them(one: Scheduler) -> None:

@@ -121,8 +121,10 @@ def rule_of_thumb(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("rule_of_thumb")
-async def test_a_steady_model_runs_in_a_thread_first_and_then_here_up_to_that_size() -> None:
-    scheduler, doubles, phases = Scheduler(1, queue=1), Doubles(steady=True), Phases()
+async def test_a_steady_model_runs_in_a_thread_first_and_then_here_up_to_that_size(
+    schedulers: type[Scheduler],
+) -> None:
+    scheduler, doubles, phases = schedulers(1, queue=1), Doubles(steady=True), Phases()
     for values in ((1, 2), (3,), (4, 5), (6, 7, 8), (9, 9, 9)):
         assert await ask(scheduler, doubles.model, *values, observer=phases) == [2 * each for each in values]
     assert [each is HERE() for each in doubles.threads] == [False, True, True, False, True]
@@ -130,21 +132,19 @@ async def test_a_steady_model_runs_in_a_thread_first_and_then_here_up_to_that_si
     assert (counted.success.count, counted.execution_count, counted.inference_count) == (5, 5, 5)
     assert [name for name, _, _ in phases.seen] == ["queue", "compute"] * 5
     assert all(start <= end for _, start, end in phases.seen)
-    scheduler.close()
 
 
 @pytest.mark.usefixtures("rule_of_thumb")
-async def test_a_model_that_is_not_known_to_be_steady_never_runs_here() -> None:
-    scheduler, doubles = Scheduler(1, queue=1), Doubles()
+async def test_a_model_that_is_not_known_to_be_steady_never_runs_here(schedulers: type[Scheduler]) -> None:
+    scheduler, doubles = schedulers(1, queue=1), Doubles()
     for _ in range(5):
         await ask(scheduler, doubles.model, 1)
     assert HERE() not in doubles.threads
-    scheduler.close()
 
 
 @pytest.mark.usefixtures("rule_of_thumb")
-async def test_a_call_does_not_overtake_those_of_its_model_that_wait() -> None:
-    scheduler, doubles, gated = Scheduler(1, queue=9), Doubles(steady=True), Gated()
+async def test_a_call_does_not_overtake_those_of_its_model_that_wait(schedulers: type[Scheduler]) -> None:
+    scheduler, doubles, gated = schedulers(1, queue=9), Doubles(steady=True), Gated()
     await ask(scheduler, doubles.model, 1)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 1))
@@ -156,12 +156,11 @@ async def test_a_call_does_not_overtake_those_of_its_model_that_wait() -> None:
         assert (scheduler.waiting, small.done()) == (2, False)
         gated.let_go()
     assert doubles.rows == [1, 2, 1]
-    scheduler.close()
 
 
 @pytest.mark.usefixtures("rule_of_thumb")
-async def test_a_run_here_counts_for_the_concurrency_of_its_model() -> None:
-    scheduler, gated = Scheduler(2, queue=9), Gated(steady=True, concurrency=1)
+async def test_a_run_here_counts_for_the_concurrency_of_its_model(schedulers: type[Scheduler]) -> None:
+    scheduler, gated = schedulers(2, queue=9), Gated(steady=True, concurrency=1)
     gated.let_go(1)
     await ask(scheduler, gated.model, 1)
     async with asyncio.TaskGroup() as tasks:
@@ -173,12 +172,11 @@ async def test_a_run_here_counts_for_the_concurrency_of_its_model() -> None:
         assert (scheduler.waiting, small.done()) == (1, False)
         gated.let_go()
     assert HERE() not in gated.threads
-    scheduler.close()
 
 
 @pytest.mark.usefixtures("rule_of_thumb")
-async def test_what_goes_wrong_here_is_the_callers_too() -> None:
-    scheduler, doubles = Scheduler(1, queue=1), Doubles(steady=True)
+async def test_what_goes_wrong_here_is_the_callers_too(schedulers: type[Scheduler]) -> None:
+    scheduler, doubles = schedulers(1, queue=1), Doubles(steady=True)
     await ask(scheduler, doubles.model, 1)
     with pytest.raises(BadRequestError):
         await scheduler.run(
@@ -188,10 +186,11 @@ async def test_what_goes_wrong_here_is_the_callers_too() -> None:
         await ask(scheduler, doubles.model, 1, deadline=0.0)
     counted = scheduler.statistics(doubles.model)
     assert (counted.success.count, counted.fail.count) == (1, 2)
-    scheduler.close()
 
 
-async def test_a_model_that_grows_slow_is_sent_away_from_the_loop_for_good() -> None:
+async def test_a_model_that_grows_slow_is_sent_away_from_the_loop_for_good(
+    schedulers: type[Scheduler],
+) -> None:
     """Real time here: a run that is far too long by any clock."""
     slow = threading.Event()
     threads = []
@@ -206,7 +205,7 @@ async def test_a_model_that_grows_slow_is_sent_away_from_the_loop_for_good() -> 
 
     tensors = {"X": ("FP32", (-1,))}
     model = fake_model(run, inputs=tensors, outputs={"Y": ("FP32", (-1,))}, steady=True)
-    scheduler = Scheduler(1, queue=1)
+    scheduler = schedulers(1, queue=1)
     while HERE() not in threads:
         await ask(scheduler, model, 1)
     slow.set()
