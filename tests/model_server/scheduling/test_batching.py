@@ -195,6 +195,30 @@ async def test_a_full_batch_does_not_wait(schedulers: type[Scheduler]) -> None:
         gated.let_go()
 
 
+async def test_who_cannot_be_joined_runs_as_soon_as_the_call_before_it_has_found_company(
+    schedulers: type[Scheduler],
+) -> None:
+    """Two go at once; one thread takes the first, and wakes another for the second."""
+    scheduler, warm = schedulers(4, queue=9), Gated()
+    calls = [asyncio.ensure_future(ask(scheduler, warm.model, 1)) for _ in range(4)]
+    for _ in calls:
+        await warm.until_begun()
+    warm.let_go()
+    await asyncio.gather(*calls)
+    gated, other = Gated(batching=Batching(most=2, delay=MINUTES)), Doubles()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ask(scheduler, gated.model, 0))
+        await gated.until_begun()
+        for values in ((1,), ()):
+            await queued(scheduler, tasks, ask(scheduler, gated.model, *values))
+            await ask(scheduler, other.model, 1)  # time enough for a thread to look, and to sleep again
+        tasks.create_task(ask(scheduler, gated.model, 2))
+        await gated.until_begun()
+        await gated.until_begun()
+        assert sorted(gated.rows) == [0, 1, 2]
+        gated.let_go()
+
+
 async def test_the_delay_is_the_longest_that_a_call_waits_for_company(schedulers: type[Scheduler]) -> None:
     scheduler = schedulers(2, queue=9)
     gated = Gated(batching=Batching(most=8, delay=0.02))

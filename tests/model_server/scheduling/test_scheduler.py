@@ -326,7 +326,12 @@ async def test_nothing_of_a_model_or_a_call_is_kept_when_they_are_gone(one: Sche
     try:
         # (The fakes and their own models hold each other; copies are held by nobody but the calls)
         gated = Gated()
-        fails, slow = replace(FailsAt(name="m").model), replace(gated.model)
+
+        def fail_late(names: Sequence[str], feeds: Mapping[str, Array]) -> Sequence[Array]:
+            gated.run(names, feeds)
+            raise ModelFailedError("unheard")
+
+        fails, slow = replace(FailsAt(name="m").model), replace(gated.model, run=fail_late)
         for value in (1, 13):
             await asyncio.gather(ask(one, fails, value), return_exceptions=True)
         call = asyncio.ensure_future(ask(one, slow, 1))
