@@ -15,6 +15,9 @@ from model_server.tensors import WireTensor
 SHORT: Final = 100_000
 """Nanoseconds of processor time that one call may keep the event loop, from its bytes to the answer's."""
 TOO_LONG: Final = 5 * SHORT
+SURPRISES: Final = 3
+FORGIVEN: Final = 1_000
+"""Runs on the loop that make up for one surprise: beside other load, one of 10 000 runs of 10 µs is one."""
 ELEMENT: Final = 32
 """An element that becomes a Python object on its way costs as much as so many bytes of plain numbers."""
 KINDS: Final = 64
@@ -45,15 +48,16 @@ def measure(names: Sequence[str], inputs: Sequence[WireTensor]) -> tuple[Hashabl
 class InlineRule:
     """What is known of one model."""
 
-    __slots__ = ("_ended", "_up_to")
+    __slots__ = ("_doubt", "_up_to")
 
     def __init__(self) -> None:
         self._up_to: dict[Hashable, int] = {}
         """By kind, the largest size that was seen to be short."""
-        self._ended = False
+        self._doubt = 0
+        """`FORGIVEN` for each surprise, less the runs since."""
 
     def __repr__(self) -> str:
-        return f"InlineRule({'ended' if self._ended else self._up_to})"
+        return f"InlineRule({self._up_to}, doubt={self._doubt})"
 
     def allows(self, kind: Hashable, size: int) -> bool:
         return size <= self._up_to.get(kind, -1)
@@ -62,16 +66,17 @@ class InlineRule:
         """A run took these nanoseconds of its thread's processor time (one that was preempted is not a long one)
         and of the clock (one that waits for something else is).
 
-        Over `SHORT`, this size goes to the threads until a run there is short again; over `TOO_LONG`, everything
-        does, for good: this model was taken for another."""
+        Up to `TOO_LONG` nothing is unlearnt: a small run beside large ones, which take its caches, takes ten times as
+        long as alone, and in a thread it would wait for all of them. Over it, the model has everything to prove again;
+        after `SURPRISES` of these close together it stays in the threads for good."""
         known = self._up_to.get(kind, -1)
-        if cpu <= SHORT and wall <= TOO_LONG:
-            if size > known and not self._ended:
+        if size > known:
+            if cpu <= SHORT and wall <= TOO_LONG and self._doubt <= (SURPRISES - 1) * FORGIVEN:
                 if known < 0 and len(self._up_to) >= KINDS:
                     self._up_to.clear()
                 self._up_to[kind] = size
-        elif size <= known and cpu > SHORT:
-            self._up_to[kind] = size - 1
-            if cpu > TOO_LONG:
-                self._ended = True
-                self._up_to.clear()
+        elif cpu > TOO_LONG:
+            self._doubt += FORGIVEN
+            self._up_to.clear()
+        elif self._doubt:
+            self._doubt -= 1

@@ -52,6 +52,7 @@ class Job:
         "refusal",
         "rows",
         "size",
+        "taken",
     )
 
     def __init__(
@@ -80,6 +81,8 @@ class Job:
         self.rows = 0
         self.key: Hashable = None
         """Equal keys of one model may be joined; None never."""
+        self.taken = False
+        """By a thread, to be run."""
         self.execution: Execution | None = None
         self.outputs: tuple[WireTensor, ...] = ()
         self.error: Exception | None = None

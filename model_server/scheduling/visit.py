@@ -57,14 +57,14 @@ def together(jobs: Sequence[Job]) -> str:
             joined = join(feeds)
             run.decoded = time.monotonic_ns()
             arrays = model.run(names, joined)
-            run.ran = time.monotonic_ns()
+            ran = time.monotonic_ns()
             problem = uneven(names, arrays, run.rows)
             if not problem:
+                run.ran = ran
                 _share(members, arrays, run)
                 return ""
-            run.ran = 0
     except Exception:
-        run.ran = 0  # somebody's fault, perhaps: each will hear its own
+        pass  # somebody's fault, perhaps: each will hear its own
     finally:
         run.end()
     for job in members:

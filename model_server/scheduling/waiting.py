@@ -144,6 +144,8 @@ class Waiting:
                 self.withdraw(queue, each)
                 if not each.is_over(now):
                     jobs.append(each)
+            for each in jobs:
+                each.taken = True
             queue.running += 1
             self.running += 1
             return queue, jobs

@@ -165,8 +165,10 @@ async def test_a_lone_call_waits_for_nobody_whatever_the_delay(one: Scheduler) -
     assert await asyncio.wait_for(ask(one, doubles.model, 1), 20) == [2]
 
 
-async def test_while_others_of_its_model_run_a_call_waits_for_company_until_they_have_ended() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_while_others_of_its_model_run_a_call_waits_for_company_until_they_have_ended(
+    schedulers: type[Scheduler],
+) -> None:
+    scheduler = schedulers(2, queue=9)
     gated, other = Gated(batching=Batching(most=8, delay=MINUTES)), Doubles()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 0))
@@ -178,11 +180,10 @@ async def test_while_others_of_its_model_run_a_call_waits_for_company_until_they
         gated.let_go()
     assert [each.result() for each in waiting] == [[2], [4], [6]]
     assert gated.rows == [1, 3]
-    scheduler.close()
 
 
-async def test_a_full_batch_does_not_wait() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_a_full_batch_does_not_wait(schedulers: type[Scheduler]) -> None:
+    scheduler = schedulers(2, queue=9)
     gated = Gated(batching=Batching(most=3, delay=MINUTES))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 0))
@@ -192,11 +193,34 @@ async def test_a_full_batch_does_not_wait() -> None:
         await gated.until_begun()
         assert gated.rows == [1, 3]
         gated.let_go()
-    scheduler.close()
 
 
-async def test_the_delay_is_the_longest_that_a_call_waits_for_company() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_who_cannot_be_joined_runs_as_soon_as_the_call_before_it_has_found_company(
+    schedulers: type[Scheduler],
+) -> None:
+    """Two go at once; one thread takes the first, and wakes another for the second."""
+    scheduler, warm = schedulers(4, queue=9), Gated()
+    calls = [asyncio.ensure_future(ask(scheduler, warm.model, 1)) for _ in range(4)]
+    for _ in calls:
+        await warm.until_begun()
+    warm.let_go()
+    await asyncio.gather(*calls)
+    gated, other = Gated(batching=Batching(most=2, delay=MINUTES)), Doubles()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ask(scheduler, gated.model, 0))
+        await gated.until_begun()
+        for values in ((1,), ()):
+            await queued(scheduler, tasks, ask(scheduler, gated.model, *values))
+            await ask(scheduler, other.model, 1)  # time enough for a thread to look, and to sleep again
+        tasks.create_task(ask(scheduler, gated.model, 2))
+        await gated.until_begun()
+        await gated.until_begun()
+        assert sorted(gated.rows) == [0, 1, 2]
+        gated.let_go()
+
+
+async def test_the_delay_is_the_longest_that_a_call_waits_for_company(schedulers: type[Scheduler]) -> None:
+    scheduler = schedulers(2, queue=9)
     gated = Gated(batching=Batching(most=8, delay=0.02))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 0))
@@ -205,7 +229,6 @@ async def test_the_delay_is_the_longest_that_a_call_waits_for_company() -> None:
         await gated.until_begun()  # though the first still runs
         assert gated.rows == [1, 1]
         gated.let_go()
-    scheduler.close()
 
 
 async def test_rows_runs_and_sizes_are_counted_as_triton_counts_them(one: Scheduler) -> None:

@@ -84,8 +84,10 @@ async def test_the_oldest_call_goes_first_whichever_its_model(one: Scheduler) ->
     assert order == ["a", "a", "b", "a"]
 
 
-async def test_a_model_with_a_concurrency_leaves_the_other_threads_to_others() -> None:
-    scheduler = Scheduler(2, queue=9)
+async def test_a_model_with_a_concurrency_leaves_the_other_threads_to_others(
+    schedulers: type[Scheduler],
+) -> None:
+    scheduler = schedulers(2, queue=9)
     gated, other = Gated(concurrency=1), Doubles()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ask(scheduler, gated.model, 1))
@@ -95,11 +97,10 @@ async def test_a_model_with_a_concurrency_leaves_the_other_threads_to_others() -
         assert (scheduler.running, scheduler.waiting, len(gated.rows)) == (1, 2, 1)
         gated.let_go()
     assert len(gated.rows) == 3
-    scheduler.close()
 
 
-async def test_as_many_run_at_a_time_as_there_are_threads_and_no_more() -> None:
-    scheduler = Scheduler(3, queue=9)
+async def test_as_many_run_at_a_time_as_there_are_threads_and_no_more(schedulers: type[Scheduler]) -> None:
+    scheduler = schedulers(3, queue=9)
     gated = Gated()
     async with asyncio.TaskGroup() as tasks:
         for number in range(5):
@@ -110,7 +111,6 @@ async def test_as_many_run_at_a_time_as_there_are_threads_and_no_more() -> None:
         assert len(set(gated.threads)) == 3
         gated.let_go()
     assert len(set(gated.threads)) == 3
-    scheduler.close()
 
 
 async def test_what_waits_is_bounded_by_model_and_the_next_is_refused_by_name(one: Scheduler) -> None:
@@ -127,8 +127,8 @@ async def test_what_waits_is_bounded_by_model_and_the_next_is_refused_by_name(on
     assert one.statistics(gated.model).fail.count == 1
 
 
-async def test_no_queue_still_serves_whenever_a_thread_is_free() -> None:
-    scheduler = Scheduler(2, queue=0)
+async def test_no_queue_still_serves_whenever_a_thread_is_free(schedulers: type[Scheduler]) -> None:
+    scheduler = schedulers(2, queue=0)
     gated = Gated()
     async with asyncio.TaskGroup() as tasks:
         for _ in range(2):
@@ -139,7 +139,6 @@ async def test_no_queue_still_serves_whenever_a_thread_is_free() -> None:
         gated.let_go()
     for number in range(20):
         assert await ask(scheduler, Doubles().model, number) == [2 * number]
-    scheduler.close()
 
 
 async def test_a_call_cancelled_in_the_queue_leaves_it_at_once_and_is_never_run(one: Scheduler) -> None:
@@ -235,8 +234,10 @@ async def test_queue_and_compute_are_told_without_a_gap_and_no_batch_where_there
     assert phases.rows == []
 
 
-async def test_close_answers_who_waits_lets_finish_what_runs_and_ends_the_threads() -> None:
-    scheduler = Scheduler(1, queue=4)
+async def test_close_answers_who_waits_lets_finish_what_runs_and_ends_the_threads(
+    schedulers: type[Scheduler],
+) -> None:
+    scheduler = schedulers(1, queue=4)
     gated = Gated(name="m")
     running = asyncio.ensure_future(ask(scheduler, gated.model, 1))
     await gated.until_begun()
@@ -254,10 +255,12 @@ async def test_close_answers_who_waits_lets_finish_what_runs_and_ends_the_thread
     assert not thread.is_alive()
 
 
-async def test_an_idle_scheduler_has_threads_that_end_and_an_unused_one_has_none() -> None:
+async def test_an_idle_scheduler_has_threads_that_end_and_an_unused_one_has_none(
+    schedulers: type[Scheduler],
+) -> None:
     before = threading.active_count()
-    Scheduler(8, queue=1).close()
-    used, doubles = Scheduler(8, queue=1), Doubles()
+    schedulers(8, queue=1).close()
+    used, doubles = schedulers(8, queue=1), Doubles()
     assert threading.active_count() == before
     await ask(used, doubles.model, 1)
     used.close()
@@ -296,8 +299,10 @@ async def test_whatever_a_model_raises_its_caller_is_answered_and_the_thread_liv
     assert await ask(one, Doubles().model, 1) == [2]
 
 
-async def test_a_result_that_comes_after_its_loop_has_closed_ends_the_thread_quietly() -> None:
-    scheduler, gated = Scheduler(1, queue=1), Gated()
+async def test_a_result_that_comes_after_its_loop_has_closed_ends_the_thread_quietly(
+    schedulers: type[Scheduler],
+) -> None:
+    scheduler, gated = schedulers(1, queue=1), Gated()
 
     def leave() -> None:
         async def begin() -> None:
@@ -321,7 +326,12 @@ async def test_nothing_of_a_model_or_a_call_is_kept_when_they_are_gone(one: Sche
     try:
         # (The fakes and their own models hold each other; copies are held by nobody but the calls)
         gated = Gated()
-        fails, slow = replace(FailsAt(name="m").model), replace(gated.model)
+
+        def fail_late(names: Sequence[str], feeds: Mapping[str, Array]) -> Sequence[Array]:
+            gated.run(names, feeds)
+            raise ModelFailedError("unheard")
+
+        fails, slow = replace(FailsAt(name="m").model), replace(gated.model, run=fail_late)
         for value in (1, 13):
             await asyncio.gather(ask(one, fails, value), return_exceptions=True)
         call = asyncio.ensure_future(ask(one, slow, 1))
