@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -40,6 +41,17 @@ CONSUL_GOODBYE: Final = 2.0
 """Seconds for deregistering: a Consul that is away must not hold up the end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is started and stopped together."""
+
+    server: grpc.aio.Server
+    repository: Repository
+    health: Health
+    end_streams: Callable[[], None]
+    """Each after what it has under way."""
+
+
 async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is called with the address once every model is ready.
 
@@ -68,7 +80,7 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             address=advertised.host,
             port=advertised.port,
         )
-        add_service(
+        end_streams = add_service(
             server,
             inference=Inference(repository, scheduler),
             repository=repository,
@@ -83,7 +95,11 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
         try:
             beside = [_alive(server)] if tls is None else [_alive(server), tls.watch()]
             await _until_stopped(
-                settings, server, repository, health, advertised, beside, lambda: announce(listening)
+                settings,
+                Parts(server, repository, health, end_streams),
+                advertised,
+                beside,
+                lambda: announce(listening),
             )
         finally:
             await server.stop(None)
@@ -104,9 +120,7 @@ async def _alive(server: grpc.aio.Server) -> None:
 
 async def _until_stopped(
     settings: Settings,
-    server: grpc.aio.Server,
-    repository: Repository,
-    health: Health,
+    parts: Parts,
     advertised: Address,
     beside: Iterable[Coroutine[Any, Any, None]],
     announce: Callable[[], None],
@@ -114,7 +128,7 @@ async def _until_stopped(
     async with single_failures(), asyncio.TaskGroup() as tasks:
         others = [tasks.create_task(each) for each in beside]
         stopped = tasks.create_task(until_signal())
-        loading = tasks.create_task(repository.start())
+        loading = tasks.create_task(parts.repository.start())
         await asyncio.wait((stopped, loading), return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             # What its thread has begun cannot be stopped: the process ends with it, or with the next signal
@@ -122,14 +136,14 @@ async def _until_stopped(
                 task.cancel()
             return
         # (A load that failed has cancelled this body.)
-        async with registration_of(settings, repository, advertised) as registration:
+        async with registration_of(settings, parts.repository, advertised) as registration:
 
             def changed() -> None:
-                registration.models_changed(repository.models())
+                registration.models_changed(parts.repository.models())
 
-            repository.on_change(changed)
+            parts.repository.on_change(changed)
             changed()  # for what came between
-            health.serving()
+            parts.health.serving()
             # Only now: whoever finds us in Consul finds models that are loaded and warm
             keeping = tasks.create_task(registration.keep())
             announce()
@@ -139,7 +153,7 @@ async def _until_stopped(
                 await registration.withdraw(CONSUL_GOODBYE)  # nobody is served any more: say so at once
                 raise
             log.info("%s: stopping", signal.name)
-            await drain(settings, server, repository, health, registration)
+            await drain(settings, parts, registration)
             for task in (keeping, *others):
                 task.cancel()
             await asyncio.wait((keeping,))  # before the client it uses is closed
@@ -147,22 +161,21 @@ async def _until_stopped(
 
 async def drain(
     settings: Settings,
-    server: grpc.aio.Server,
-    repository: Repository,
-    health: Health,
+    parts: Parts,
     registration: Registration,
 ) -> None:
     """The order of the end. Each step is for those whom the one before did not reach."""
     # 1. Whoever asks for our health stops sending: Consul's next check, Kubernetes, watchers at once
-    health.not_serving()
+    parts.health.not_serving()
     # 2. Sidecars learn it from Consul, within milliseconds
     await registration.withdraw(CONSUL_GOODBYE)
     # 3. What they sent before they knew is answered as ever
     await asyncio.sleep(settings.linger)
     # 4. GOAWAY: clients that know no Consul connect elsewhere. Calls in flight have until the deadline
-    health.close()
-    cut = asyncio.get_running_loop().call_later(settings.drain, repository.abort)
-    await server.stop(settings.drain)
+    parts.health.close()
+    parts.end_streams()
+    cut = asyncio.get_running_loop().call_later(settings.drain, parts.repository.abort)
+    await parts.server.stop(settings.drain)
     cut.cancel()
 
 

@@ -1,6 +1,7 @@
 """The command as an operator runs it: what it says, its exit codes, and how it ends."""
 
 import os
+import queue
 import re
 import shutil
 import signal
@@ -246,3 +247,21 @@ def test_a_server_whose_loop_was_killed_ends_with_70_and_says_why(models: dict[s
             assert any(b"CANCELLED" in heard for heard in iter(lambda: client.recv(4_096), b""))
         assert server.wait() == 70
         assert "gRPC's server has ended: UnicodeDecodeError" in server.log
+
+
+def test_an_open_stream_does_not_hold_up_the_end(models: dict[str, Path]) -> None:
+    """It is told to go elsewhere, after what it has been asked; its half-close is not waited for."""
+    with (
+        Served("--drain", "600", "--linger", "0", models={"simple": models["simple"]}) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        asked = queue.SimpleQueue[Any]()
+        answers = stub_of(channel).ModelStreamInfer(iter(asked.get, None))
+        asked.put(request("simple"))
+        assert "INPUT0" in next(answers).error_message
+        server.signal()
+        with pytest.raises(grpc.RpcError) as ended:
+            next(answers)
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert server.wait() == 0
+        asked.put(None)
