@@ -84,11 +84,14 @@ bench: $(BENCH) consul ## the README's figures, each beside its peers
 # --- Tests and checks -------------------------------------------------------------------------------------
 
 .PHONY: test test-interpreted check lint format-check types imports protos-check
+# Most tests wait for other processes. Whole files, in their order: the long ones are the end-to-end tests, and first.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test-interpreted: dev ## the data path's unit tests on its sources, as they run where nothing is compiled
-	@VERDIGRIS_INTERPRETED=1 $(BIN)/python -m pytest tests/mesh/http2 tests/splitter $(ARGS)
+	@VERDIGRIS_INTERPRETED=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/mesh/http2 tests/splitter $(ARGS)
 
 test: dev consul ## the whole test suite; what this system lacks is skipped by name (ARGS goes to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 .PHONY: fuzz
 fuzz: dev ## nonsense for the wire (ARGS='--frames 2000000', --guided for coverage-guided, --help)

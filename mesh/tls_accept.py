@@ -1,7 +1,7 @@
 """Accepting TLS: the handshake, then who it is; a connection exists only for a peer that may speak.
 
 Every handshake uses the newest context, whatever the listener was started with. Each peer that is turned away
-is one line of the log at info, with its address and the reason; nobody else notices.
+is one line of the log at info, with its address and the reason, and is counted by reason; nobody else notices.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
-from mesh.tls import HANDSHAKE_TIMEOUT, LiveTLS, ServerTLS
+from mesh.tls import HANDSHAKE_TIMEOUT, ServerTLS
 from mesh.tls_files import said
-from mesh.tls_peer import refusal
+from mesh.tls_live import LiveTLS
+from mesh.tls_peer import Refusal, refusal
 
 MAX_HANDSHAKES: Final = 1_024
 """Under way at once; further clients are cut off. Each holds a task and about 100 KiB of OpenSSL's buffers."""
@@ -25,7 +26,8 @@ class TLSAcceptor:
     """Makes `connection()`s for clients that come through. `accept` is the factory for `create_server`."""
 
     def __init__(self, tls: LiveTLS[ServerTLS], connection: Callable[[], asyncio.Protocol]) -> None:
-        self.refused = 0
+        self.refused: dict[str, int] = {}
+        """By reason: peers that were turned away."""
         self._tls = tls
         self._connection = connection
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -40,7 +42,7 @@ class TLSAcceptor:
 
     def _begin(self, sock: socket.socket, peer: str) -> None:
         if len(self._handshakes) >= MAX_HANDSHAKES:
-            self._refuse(peer, "too many handshakes are under way")
+            self._refuse(peer, Refusal("too_many", "too many handshakes are under way"))
             sock.close()
             return
         task = asyncio.get_running_loop().create_task(self._shake_hands(sock, peer))
@@ -56,7 +58,7 @@ class TLSAcceptor:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
             )
         except (OSError, TimeoutError) as error:
-            self._refuse(peer, _reason(error))
+            self._refuse(peer, _failure(error))
 
     def admit(self, transport: asyncio.Transport, peer: str) -> None:
         """The handshake succeeded: make the connection, unless the peer must not speak."""
@@ -69,9 +71,9 @@ class TLSAcceptor:
         transport.set_protocol(connection)
         connection.connection_made(transport)
 
-    def _refuse(self, peer: str, why: str) -> None:
-        self.refused += 1
-        log.info("TLS: client %s refused: %s", peer, why)
+    def _refuse(self, peer: str, why: Refusal) -> None:
+        self.refused[why.reason] = self.refused.get(why.reason, 0) + 1
+        log.info("TLS: client %s refused: %s", peer, why.sentence)
 
 
 class _Arrival(asyncio.Protocol):
@@ -102,14 +104,15 @@ class _Shaken(asyncio.Protocol):
         self._acceptor.admit(transport, self._peer)
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in (
-        "WRONG_VERSION_NUMBER",
-        "HTTP_REQUEST",
-    ):
-        return "it does not speak TLS; this port takes no plain text"
+def _failure(error: Exception) -> Refusal:
+    """Why a handshake failed."""
+    found = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    if found in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+        return Refusal("plaintext", "it does not speak TLS; this port takes no plain text")
+    if isinstance(error, ssl.SSLCertVerificationError) or found == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+        return Refusal("certificate", said(error))
     if isinstance(error, ConnectionAbortedError):
-        return f"it did not finish its handshake within {HANDSHAKE_TIMEOUT:g} s"
+        return Refusal("timeout", f"it did not finish its handshake within {HANDSHAKE_TIMEOUT:g} s")
     if isinstance(error, ConnectionResetError):
-        return "it hung up during the handshake"
-    return said(error)
+        return Refusal("hung_up", "it hung up during the handshake")
+    return Refusal("handshake", said(error))

@@ -1,7 +1,7 @@
 """Who is at the other end of TLS, and whether it may speak: the protocol it negotiated, the names it proved."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mesh.problem import legible
 from mesh.tls import ALPN
@@ -13,14 +13,22 @@ class Transport(Protocol):
     def get_extra_info(self, name: str, default: Any = None) -> Any: ...
 
 
-def refusal(transport: Transport, names: Iterable[str] = ()) -> str | None:
+class Refusal(NamedTuple):
+    """Why a peer is turned away: `reason` in a word, for counting, and in a sentence."""
+
+    reason: str
+    sentence: str
+
+
+def refusal(transport: Transport, names: Iterable[str] = ()) -> Refusal | None:
     """Why the peer behind this TLS transport must not speak, or None: it has not negotiated `h2`, or it is a
     `stranger` to these names."""
     protocol = transport.get_extra_info("ssl_object").selected_alpn_protocol()
     if protocol != ALPN:
-        return f"it negotiated {protocol!r} where ALPN must be {ALPN!r}"
+        return Refusal("alpn", f"it negotiated {protocol!r} where ALPN must be {ALPN!r}")
     certificate = transport.get_extra_info("peercert") or {}
-    return stranger(certificate.get("subjectAltName", ()), names)
+    why = stranger(certificate.get("subjectAltName", ()), names)
+    return None if why is None else Refusal("identity", why)
 
 
 def stranger(shown: Iterable[tuple[str, str]], names: Iterable[str]) -> str | None:

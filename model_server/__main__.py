@@ -18,6 +18,7 @@ from mesh.address import Address
 from mesh.consul import CheckTLS, read_token
 from mesh.tls import BadTLS, ServerTLS
 from mesh.tls_options import server_options
+from mesh.version import version
 from model_server.app import serve
 from model_server.errors import BrokenModelError, ServerDiedError, StartError
 from model_server.settings import (
@@ -28,7 +29,6 @@ from model_server.settings import (
     parse_models,
     usable_cpus,
 )
-from model_server.transport.servicer import server_version
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1
@@ -36,7 +36,7 @@ SERVER_DIED: Final = 70
 
 
 @click.command(context_settings={"auto_envvar_prefix": "VERDIGRIS", "show_default": True})
-@click.version_option(server_version(), prog_name="model-server")
+@click.version_option(version(), prog_name="model-server")
 @click.option("--service", required=True, help="Name to register in Consul, such as recommender.")
 @click.option("--color", required=True, help="Colour of this instance, such as blue or green.")
 @click.option(

@@ -16,7 +16,8 @@ from mesh.consul import Consul
 from mesh.lifecycle import until_signal
 from mesh.pb import open_inference_pb2_grpc
 from mesh.telemetry import tracer_provider
-from mesh.tls import LiveTLS
+from mesh.tls_live import LiveTLS
+from mesh.version import version
 from model_server.errors import ServerDiedError, StartError
 from model_server.inference import Inference
 from model_server.onnx_model import open_model
@@ -26,8 +27,9 @@ from model_server.settings import Settings
 from model_server.tracing import tracing_of
 from model_server.transport.callers import Callers
 from model_server.transport.health import HEALTH_NAME, Health
+from model_server.transport.malformed import Registry
 from model_server.transport.server import add_reflection, bind
-from model_server.transport.servicer import NAME, InferenceServicer, server_version
+from model_server.transport.servicer import NAME, InferenceServicer
 from model_server.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -63,10 +65,11 @@ async def serve(settings: Settings, *, announce: Callable[[Address], None]) -> N
             ready=lambda: health.ready,
             callers=Callers(tls.client_names if tls else ()),
         )
+        registry = Registry(server)
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            servicer, server
+            servicer, registry
         )
-        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, registry)
         add_reflection(server, (NAME, HEALTH_NAME))
         await server.start()
         try:
@@ -196,7 +199,7 @@ async def tracing_provider(settings: Settings, advertised: Address) -> AsyncIter
     provider = tracer_provider(
         service_name=f"{settings.service}-{settings.color}",
         resource={
-            "service.version": server_version(),
+            "service.version": version(),
             "service.instance.id": str(advertised),
             contract.ATTR_SERVICE: settings.service,
             contract.ATTR_COLOR: settings.color,

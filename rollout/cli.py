@@ -2,6 +2,7 @@
 
 import click
 
+from mesh.version import version
 from rollout.commands import demo, look, trace, traffic, up
 from rollout.failure import MEANING
 
@@ -29,7 +30,7 @@ class InOrder(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=f"Exit codes: {MEANING}.",
 )
-@click.version_option(package_name="verdigris")
+@click.version_option(version())
 def verdigris() -> None:
     """Shadow, canary and cut over model versions on live gRPC traffic, with one edit of one Consul key."""
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from mesh import contract
 from mesh.consul import Consul, ConsulError
 from mesh.traffic import Invalid, Problem, Traffic, parse
+from mesh.words import told
 from rollout.failure import Exit, Failure
-from rollout.words import told
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ Edit = Callable[[Traffic | None], Traffic]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How an edit is to be made: only over revision `if_revision`; over an invalid document with `force`;
-    waiting `wait` seconds for the sidecars, or not at all.
+    """How an edit is to be made: only over revision `if_revision`; over an invalid document, or for a service that
+    nobody knows, with `force`; waiting `wait` seconds for the sidecars, or not at all.
     """
 
     if_revision: int | None = None
@@ -65,11 +65,25 @@ async def _read(consul: Consul, service: str, terms: Terms) -> document.Current:
     return current
 
 
+async def _check_name(consul: Consul, service: str) -> None:
+    """Failure if nothing at all is known of a service without a document and without a model server: what would be
+    written for a name that was misspelled would be obeyed by nobody, and look like a success."""
+    entries = (await consul.list(f"{contract.KEY_ROOT}/")).value
+    names = sorted({entry.key.split("/")[1] for entry in entries})
+    if service not in names:  # else it has sidecars, or a history
+        message = f"nothing is known of {service}: it has no document, no model server and no sidecar"
+        known = f"Consul knows {', '.join(names)}. " if names else ""
+        hint = f"{known}If the name is right, --force writes the document all the same."
+        raise Failure(Exit.USAGE, message, hint=hint)
+
+
 async def _write(
     consul: Consul, current: document.Current, after: Traffic, *, did: str, terms: Terms
 ) -> Change:
     raw = edit.written(after)
     instances = (await consul.instances(current.service)).value
+    if not (current.exists or instances or terms.force):
+        await _check_name(consul, current.service)
     written = await document.write(consul, current, raw)
     found = None
     if terms.wait is not None:

@@ -16,6 +16,8 @@ class Stand(StrEnum):
     OBEYS = "obeys"
     REFUSES = "refuses"
     BEHIND = "behind"
+    KEEPS = "keeps"
+    """There is no document any more, and it goes on with the last good one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class Sidecar:
     admin: str
 
     def stand(self, revision: int) -> Stand:
-        """Whether it obeys this revision, has refused it, or neither.
+        """Whether it obeys this revision (0: there is no document), has refused it, or neither.
 
         Not `>=`: a Consul that lost its data counts from the beginning again.
         """
         if self.revision == revision:
             return Stand.OBEYS
+        if not revision:
+            return Stand.KEEPS
         return Stand.REFUSES if self.refused == revision else Stand.BEHIND
 
 

@@ -14,6 +14,7 @@ import uvloop
 from mesh import contract, memory
 from mesh.tls import BadTLS, ClientTLS, ServerTLS
 from mesh.tls_options import server_options, upstream_options
+from mesh.version import version
 from splitter.app import App
 from splitter.settings import BadSetting, Settings, address, consul_address, parse_limits
 
@@ -40,6 +41,7 @@ class _Command(click.Command):
     cls=_Command,
     context_settings={"auto_envvar_prefix": "VERDIGRIS", "show_default": True, "max_content_width": 110},
 )
+@click.version_option(version(), prog_name="splitter")
 @click.option("--service", required=True, help="The service in Consul whose calls are split.")
 @click.option(
     "--listen", default="127.0.0.1:50051", help="Where gRPC clients connect; port 0 is any free port."

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from mesh.address import Address
+from mesh.listening import CannotListen
 from splitter import metrics
 from splitter.figures import Figures
 
@@ -63,11 +64,14 @@ def application(view: View) -> web.Application:
 async def listening(
     runner: web.AppRunner, address: Address | None, *, say: Callable[[str], None]
 ) -> str | None:
-    """Serve the pages there, and say so; where that is, or None for nowhere."""
+    """Serve the pages there, and say so; where that is, or None for nowhere. CannotListen says why not."""
     await runner.setup()
     if address is None:
         return None
-    await web.TCPSite(runner, address.host, address.port).start()
+    try:
+        await web.TCPSite(runner, address.host, address.port).start()
+    except OSError as error:
+        raise CannotListen("--admin", address, error) from None
     host, port = runner.addresses[0][:2]
     say(f"admin on {host}:{port}")
     return f"{host}:{port}"

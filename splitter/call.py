@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from mesh import contract
 from mesh.http2 import frames
-from mesh.http2.blocks import Malformed, edited
+from mesh.http2.blocks import Malformed, edited, literal
 from mesh.http2.stream import Stream
 from splitter import deadline, recovery
 from splitter.ejection import FAILED
@@ -94,6 +94,10 @@ class Call(Stream):
         return self.done
 
     @property
+    def answered(self) -> bool:
+        return self.responded or self.sent_end
+
+    @property
     def role(self) -> str:
         """Of the leg that serves it."""
         return contract.ROLE_FALLBACK if self.reason == contract.REASON_FALLBACK else contract.ROLE_PRIMARY
@@ -144,28 +148,32 @@ class Call(Stream):
 
     def _start(self, connection: "Upstream", late: bool) -> None:
         """Send what the client has sent so far, and relay from here on."""
-        self.peer = leg = connection.open(Leg)
-        leg.peer = self
-        block, end = self.block, self.ended
-        request = self.request
-        if late:
-            block = recovery.late_block(self)
-        elif self.trace is not None:
-            drop = request.strays
-            if request.traceparent is not None:
-                drop += (request.traceparent,)
-            if request.tracestate and not self.trace.parent_id:  # the trace begins here
-                drop += request.tracestate
-            block = edited(block, drop=drop, append=self.leg_field)
-        elif request.strays:
-            block = edited(block, drop=request.strays)
-        connection.send_block(leg.id, block, end)
-        if end:
+        leg = Leg(connection, connection.next_id)
+        connection.open(leg)
+        self.peer, leg.peer = leg, self
+        connection.send_block(leg.id, self._first_block(late), self.ended)
+        if self.ended:
             leg.sent_end = True
         if self.kept:
             self._send_kept(leg, self.kept)
         if self.recv_window < self.connection.low_water:
             self.replenish()
+
+    def _first_block(self, late: bool) -> bytes:
+        """What the client said first, for this leg: with its trace, and, `late`, with what is left of the time."""
+        request = self.request
+        drop, append = request.strays, b""
+        if self.trace is not None:
+            append = self.leg_field
+            if request.traceparent is not None:
+                drop += (request.traceparent,)
+            if request.tracestate and not self.trace.parent_id:  # the trace begins here
+                drop += request.tracestate
+        expires = self.expires if late else None
+        if expires is not None and request.timeout is not None:
+            drop += (request.timeout,)
+            append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
+        return edited(self.block, drop=drop, append=append) if drop or append else self.block
 
     def _send_kept(self, leg: Leg, kept: list[Piece]) -> None:
         for position, (payload, end, is_block) in enumerate(kept):
@@ -241,9 +249,7 @@ class Call(Stream):
             else:
                 self.responded = True
                 self.kept = None
-                if (
-                    length >= 0 and not end and self.peer is not None
-                ):  # without DATA: perhaps the answer to a HEAD
+                if length >= 0 and not end and self.peer is not None:  # an end here: the answer to a HEAD
                     self.peer.left = length
                 block += self.target.mark
                 if status is not None:

@@ -47,8 +47,8 @@ class Connector:
         self._wanted.set()
 
     def want(self) -> None:
-        """One connection more would be used, if there may be one."""
-        if len(self._pool.connections) < MAX_CONNECTIONS:
+        """One connection more would be used, if there may be one, and those there are carry what they can."""
+        if len(self._pool.connections) < MAX_CONNECTIONS and self._pool.full:
             self._wanted.set()
 
     def judge(self, connection: Upstream) -> None:
@@ -65,7 +65,7 @@ class Connector:
         while not pool.retired:
             await self._wanted.wait()
             self._wanted.clear()
-            if pool.connected and not pool.waiting:
+            if pool.connected and not (pool.waiting and pool.full):
                 continue  # what was wanted has been served
             if self._flapped and not pool.connected:
                 self._flapped = False
@@ -92,7 +92,7 @@ class Connector:
         pool = self._pool
         if not pool.connected:
             return 1
-        each = max(1, max(connection.given for connection in pool.connections))
+        each = max(1, max(connection.peer_max_streams for connection in pool.connections))
         return min(-(-len(pool.waiting) // each), CONNECTING, MAX_CONNECTIONS - len(pool.connections))
 
     async def _pause(self) -> None:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mesh import contract
 from mesh.traffic import Traffic
-from splitter.endpoint import Secure
+from mesh.words import told
+from splitter.endpoint import Endpoint, Secure
 from splitter.endpoints import Endpoints
 from splitter.facts import Facts
 from splitter.switch import Switch
@@ -47,6 +49,7 @@ class Control:
         self.ready = asyncio.Event()
         """The facts are complete: calls can be taken."""
         self._on_news = on_news
+        self._left_out: dict[tuple[str, Endpoint], bool] = {}
 
     @property
     def traffic(self) -> Traffic:
@@ -63,12 +66,21 @@ class Control:
         before, self.facts = self.facts, facts
         if (before.revision, before.raw) != (facts.revision, facts.raw):
             self.applied_at = time.time()
-            log.info("revision %d is applied: %s", facts.revision, facts.traffic)
+            log.info("%s is applied: %s", _named(facts), told(facts.traffic))
         for endpoints in (self.endpoints, self.shadow_endpoints):
             endpoints.learn(facts.instances, remembered=facts.remembered)
         self.rebuild()
         if facts.complete:
             self.ready.set()
+
+    def ejections(self) -> dict[tuple[str, Endpoint], bool]:
+        """Whether an endpoint is left out because calls to it fail, by the role of these calls and by endpoint."""
+        roles = ((contract.ROLE_PRIMARY, self.endpoints), (contract.ROLE_SHADOW, self.shadow_endpoints))
+        return {
+            (role, endpoint): pool.ejection.ejected
+            for role, endpoints in roles
+            for endpoint, pool in endpoints.pools.items()
+        }
 
     def rebuild(self) -> None:
         """Publish the table for what is known now."""
@@ -104,8 +116,21 @@ class Control:
             elif color in named and color not in self.switch.table.targets:
                 warnings.append(f"colour {color} has no healthy endpoint; its share is redistributed")
         warnings += dict.fromkeys((*self.endpoints.problems(), *self.shadow_endpoints.problems()))
+        warnings += self._note_ejections()
         self.warnings = tuple(warnings)
         self._on_news()
+
+    def _note_ejections(self) -> list[str]:
+        """A warning for each endpoint that is left out; one that is no longer is a line of the log."""
+        before, self._left_out = self._left_out, self.ejections()
+        for (role, endpoint), was in before.items():
+            if was and self._left_out.get((role, endpoint)) is False:
+                log.info("%s gets %s calls again: its probe was answered", endpoint, role)
+        return [
+            f"{endpoint} is left out of {role} calls for a while, because those that it got have failed"
+            for (role, endpoint), left_out in self._left_out.items()
+            if left_out
+        ]
 
     def describe(self) -> dict[str, Any]:
         """What the status key and `/table` both say."""
@@ -124,3 +149,7 @@ class Control:
             if refused
             else None,
         }
+
+
+def _named(facts: Facts) -> str:
+    return f"revision {facts.revision}" if facts.raw is not None else "the default, for there is no document,"

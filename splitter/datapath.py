@@ -16,8 +16,9 @@ from mesh import memory, telemetry
 from mesh import traffic as document
 from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
-from mesh.tls import LiveTLS
+from mesh.http2.offenders import Offenders
 from mesh.tls_accept import TLSAcceptor
+from mesh.tls_live import LiveTLS
 from mesh.traffic import GRAIN
 from splitter import figures
 from splitter.control import Control
@@ -63,11 +64,13 @@ class DataPath:
         self._upstream_tls = (
             LiveTLS(settings.upstream_tls, "--upstream-tls") if settings.upstream_tls else None
         )
+        self._acceptor: TLSAcceptor | None = None
         nothing_yet = build(
             service=settings.service, revision=0, traffic=traffic, has_document=False, pools=()
         )
         self._caretaker = Caretaker(limits=settings.limits)
-        wiring = Wiring(settings.limits, token, self._caretaker)
+        offenders = Offenders(rate=settings.limits.reset_rate)
+        wiring = Wiring(settings.limits, token, self._caretaker, offenders)
         self.switch = Switch(nothing_yet, Observer(self._tracer), wiring=wiring)
         self.control = Control(
             facts=Facts(traffic), switch=self.switch, group=group, tls=self._upstream_tls, on_news=on_news
@@ -105,7 +108,9 @@ class DataPath:
 
     def figures(self) -> Figures:
         """What is counted here."""
-        return figures.of(self.switch, self.control, self.watchdog)
+        tls = {"client": self._tls, "upstream": self._upstream_tls}
+        refused = self._acceptor.refused if self._acceptor is not None else {}
+        return figures.of(self.switch, self.control, self.watchdog) | figures.of_tls(tls, refused)
 
     def table(self) -> dict[str, Any]:
         """The status, and what the data path does with it."""
@@ -117,7 +122,7 @@ class DataPath:
         """Listen until `stop` says why, and let calls finish; `said` is told the address. OSError if it is taken."""
         switch = self.switch
         accept = cast("Callable[[], asyncio.Protocol]", partial(ClientConnection, switch))
-        acceptor = TLSAcceptor(self._tls, accept) if self._tls is not None else None
+        acceptor = self._acceptor = TLSAcceptor(self._tls, accept) if self._tls is not None else None
         servers = await listen(accept if acceptor is None else acceptor.accept)
         host, port = servers[0].sockets[0].getsockname()[:2]
         said(f"{host}:{port}")

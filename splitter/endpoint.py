@@ -33,6 +33,9 @@ class Pace:
     hold_limit: float = HOLD_LIMIT
     linger: float = 5.0
     """What is left of finished calls on a connection that is to close is let go this often."""
+    surplus: float = 60.0
+    """After which a connection that carried no call is closed, if there is another: a burst is over by then, and what
+    a quiet minute saves the next one pays back with a millisecond."""
     max_held: int = MAX_HELD
 
 
@@ -40,7 +43,7 @@ STEADY: Final = Pace()
 
 
 class Secure(Protocol):
-    """TLS towards the endpoints, newest certificates first (`mesh.tls.LiveTLS`)."""
+    """TLS towards the endpoints, newest certificates first (`mesh.tls_live.LiveTLS`)."""
 
     context: ssl.SSLContext
 

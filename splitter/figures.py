@@ -5,9 +5,10 @@ and then how many fell below each of `splitter.observer.BOUNDS`, and above them 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from mesh.tls_live import LiveTLS
 from splitter.control import Control
 from splitter.switch import Switch
 from splitter.watchdog import Watchdog
@@ -16,6 +17,8 @@ Labels = tuple[str, ...]
 Value = int | float | list[int]
 Figures = dict[str, dict[Labels, Value]]
 
+EARLIEST: Final = frozenset(("verdigris_tls_certificate_expiry_timestamp_seconds",))
+"""Families of which several processes together show the smallest value, and not the sum."""
 SLICE: Final = 256
 """Series encoded in one go: a fraction of a millisecond."""
 
@@ -42,6 +45,10 @@ def of(switch: Switch, control: Control, watchdog: Watchdog) -> Figures:
         "verdigris_resends_total": _alone(observer.resends),
         "verdigris_resends_refused_total": _alone(observer.resends_refused),
         "verdigris_ejections_total": _alone(observer.ejections),
+        "verdigris_endpoint_ejected": {
+            (endpoint.color, f"{endpoint.address}:{endpoint.port}", role): int(left_out)
+            for (role, endpoint), left_out in control.ejections().items()
+        },
         "verdigris_connection_faults_total": _copied(observer.faults.items()),
         "verdigris_stream_faults_total": _copied(observer.stream_faults.items()),
         "verdigris_mirrored_total": _alone(mirrors.started),
@@ -58,6 +65,26 @@ def of(switch: Switch, control: Control, watchdog: Watchdog) -> Figures:
     }
 
 
+def of_tls(sides: Mapping[str, LiveTLS[Any] | None], refused: Mapping[str, int]) -> Figures:
+    """What became of certificates on either side, and of clients by why they were refused; nothing in plain text."""
+    lives = {side: live for side, live in sides.items() if live is not None}
+    figures: Figures = {}
+    if "client" in lives:
+        figures["verdigris_tls_refused_total"] = _alone(refused)
+    if lives:
+        figures["verdigris_tls_reloads_total"] = {
+            (side, outcome): number
+            for side, live in lives.items()
+            for outcome, number in (("applied", live.reloads), ("refused", live.refused))
+        }
+        figures["verdigris_tls_certificate_expiry_timestamp_seconds"] = {
+            (option.lstrip("-"),): expires
+            for live in lives.values()
+            for option, expires in live.expiries.items()
+        }
+    return figures
+
+
 def _copied(items: Iterable[tuple[Labels, int]]) -> dict[Labels, Value]:
     return {labels: number for labels, number in items}  # noqa: C416  # a dict is invariant in its values
 
@@ -66,12 +93,12 @@ def _text(method: bytes) -> str:
     return method.decode("latin-1")
 
 
-def _alone(counts: dict[str, int]) -> dict[Labels, Value]:
+def _alone(counts: Mapping[str, int]) -> dict[Labels, Value]:
     return {(label,): number for label, number in counts.items()}
 
 
 def total(several: Iterable[Figures]) -> Figures:
-    """The sums, series by series."""
+    """The sums, series by series; of `EARLIEST` the smallest value."""
     sums: Figures = {}
     for figures in several:
         for name, family in figures.items():
@@ -83,7 +110,7 @@ def total(several: Iterable[Figures]) -> Figures:
                 elif isinstance(value, list) and isinstance(before, list):
                     into[labels] = [one + other for one, other in zip(before, value, strict=True)]
                 elif not isinstance(value, list) and not isinstance(before, list):
-                    into[labels] = before + value
+                    into[labels] = min(before, value) if name in EARLIEST else before + value
     return sums
 
 

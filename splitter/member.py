@@ -76,7 +76,8 @@ class Member:
             self.restarts += 1
             if clock() - began >= LASTING:
                 delay = FIRST_DELAY
-            log.error("worker %d %s; starting it again in about %g s", self.number, self.ended, delay)
+            level = logging.ERROR if status else logging.INFO  # somebody asked it to drain, and it did
+            log.log(level, "worker %d %s; starting it again in about %g s", self.number, self.ended, delay)
             self._on_report()
             try:
                 async with asyncio.timeout(delay * random.uniform(1 - JITTER, 1 + JITTER)):
@@ -172,7 +173,9 @@ class Member:
 
 def _how(status: int) -> str:
     """An exit status in words."""
-    if status >= 0:
+    if status == 0:
+        return "has drained and ended"
+    if status > 0:
         return f"ended with {status}"
     try:
         return f"was ended by {signal.Signals(-status).name}"

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from mesh.build import COMPILED
+from mesh.version import version
 from splitter.figures import Figures, Labels
 from splitter.observer import BOUNDS
 
@@ -28,6 +30,12 @@ class Family:
 
 
 FAMILIES: Final = (
+    Family(
+        "verdigris_build_info",
+        "gauge",
+        "Always 1; which release this is, and whether its data path is compiled or interpreted.",
+        ("version", "data_path"),
+    ),
     Family(
         "verdigris_calls_total",
         "counter",
@@ -60,6 +68,12 @@ FAMILIES: Final = (
         ("color",),
     ),
     Family(
+        "verdigris_endpoint_ejected",
+        "gauge",
+        "Processes that leave the endpoint out for now because calls to it failed; 0: it is used.",
+        ("color", "endpoint", "role"),
+    ),
+    Family(
         "verdigris_connection_faults_total",
         "counter",
         "Connections ended for their peer's fault.",
@@ -70,6 +84,26 @@ FAMILIES: Final = (
         "counter",
         "Streams refused or reset for a fault of their own.",
         ("side", "reason"),
+    ),
+    Family(
+        "verdigris_tls_refused_total",
+        "counter",
+        "Clients turned away before their first byte of HTTP/2: handshake, plaintext, certificate, identity, alpn, "
+        "timeout, hung_up or too_many.",
+        ("reason",),
+    ),
+    Family(
+        "verdigris_tls_reloads_total",
+        "counter",
+        "Times that certificate files had changed: applied, or refused because they cannot be used.",
+        ("side", "outcome"),
+    ),
+    Family(
+        "verdigris_tls_certificate_expiry_timestamp_seconds",
+        "gauge",
+        "When what is in use expires, by the option that names the file: the first certificate of a chain, the last "
+        "of a bundle of CAs.",
+        ("file",),
     ),
     Family(
         "verdigris_mirrored_total",
@@ -115,8 +149,9 @@ FAMILIES: Final = (
 
 
 def state(status: Mapping[str, Any], *, consul_up: bool) -> Figures:
-    """The figures of a status, as the status key says it."""
+    """The figures of a status, as the status key says it, and which build says so."""
     return {
+        "verdigris_build_info": {(version(), "compiled" if COMPILED else "interpreted"): 1},
         "verdigris_revision": {(): status["revision"]},
         "verdigris_refused_revision": {(): status["error"]["revision"] if status["error"] else 0},
         "verdigris_warnings": {(): len(status["warnings"])},

@@ -190,7 +190,8 @@ class ShadowCall:
         return self.kept_size if self.leg is None else self.leg.queued
 
     def attach(self, connection: "Upstream") -> None:
-        leg = self.leg = connection.open(ShadowLeg)
+        leg = self.leg = ShadowLeg(connection, connection.next_id)
+        connection.open(leg)
         leg.shadow = self
         connection.send_block(leg.id, self.block, self.ended and not self.kept)
         leg.sent_end = bool(self.ended and not self.kept)

@@ -24,7 +24,7 @@ from splitter.waiting import Held, Waiting
 from splitter.wiring import PLAIN, Wiring
 
 UNCONNECTED: Final = 1 << 30
-"""What an endpoint weighs that calls would have to wait for."""
+"""What an endpoint weighs that calls would have to wait for: it has no connection, or none with room."""
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ class Pool:
         self.endpoint = endpoint
         self.observer = observer or Observer(NoTracer())
         self.connections: list[Upstream] = []
-        self.waiting = Waiting(
-            str(endpoint), reachable=lambda: self.connected, limit=pace.hold_limit, most=pace.max_held
-        )
+        self.waiting = Waiting(self._obstacle, limit=pace.hold_limit, most=pace.max_held)
         self.usable = True
         """False after connecting has failed or a connection did not last, until one does; not yet tried is usable."""
         self.problem = ""
@@ -66,7 +64,7 @@ class Pool:
         self._asked = 0
         self.wiring = wiring
         self._on_change = on_change
-        self._pace = pace
+        self.pace = pace
         self._spare = spare
         self._connector = Connector(self, pace=pace, tls=tls, sleep=sleep)
 
@@ -82,18 +80,30 @@ class Pool:
     def load(self) -> int:
         """What the choice between endpoints goes by: calls, and whether they would have to wait."""
         connections = self.connections
-        if len(connections) == 1 and not connections[0].leaving:
+        if len(connections) == 1 and connections[0].has_room:
             return len(connections[0].streams) + len(self.waiting)
         self._asked += 1
-        if self._asked > len(connections):  # to add them up costs as much as they are many: seldom enough
+        if self._asked >= len(connections):  # to add them up costs as much as they are many: seldom enough
             self._asked = 0
-            self._load = self.in_flight + (0 if self.connected else UNCONNECTED)
+            roomy = any(connection.has_room for connection in connections)
+            self._load = self.in_flight + (0 if roomy else UNCONNECTED)
         return self._load
 
     @property
     def connected(self) -> bool:
         """There is a connection that takes calls."""
         return any(connection.acknowledged and not connection.leaving for connection in self.connections)
+
+    @property
+    def full(self) -> bool:
+        """Each connection carries what the endpoint itself allows. One that only refuses has to be waited for."""
+        return all(connection.leaving or connection.full for connection in self.connections)
+
+    def spares(self, connection: Upstream) -> bool:
+        """There is another connection that takes calls."""
+        return any(
+            other is not connection and other.acknowledged and not other.leaving for other in self.connections
+        )
 
     def acquire(self) -> Upstream | None:
         """A connection with room for one more stream, if there is one."""
@@ -110,6 +120,15 @@ class Pool:
         return None
 
     # Calls that wait
+
+    def _obstacle(self) -> str:
+        """Why no more patience is due to this endpoint than it has had; empty for one that is only full."""
+        limit = self.pace.hold_limit
+        if not self.connected:
+            return f"no connection to {self.endpoint} within {limit:g} s"
+        if all(connection.leaving or connection.is_barren(limit) for connection in self.connections):
+            return f"{self.endpoint} has refused all calls for {limit:g} s"
+        return ""
 
     def hold(self, call: Held) -> None:
         """Keep the call until a connection has room; over the limit it is rejected at once."""
@@ -130,6 +149,7 @@ class Pool:
             if connection is None or not connection.has_room:
                 connection = self._search()
             if connection is None:
+                self._connector.want()
                 return
             call = self.waiting.take()
             if call is not None:
@@ -183,7 +203,7 @@ class Pool:
         self.waiting.reject("the endpoint has left")
         for connection in list(self.connections):
             connection.leave()
-        asyncio.get_running_loop().call_later(self._pace.linger, self._let_go)
+        asyncio.get_running_loop().call_later(self.pace.linger, self._let_go)
 
     def _let_go(self) -> None:
         """A call that has its answer may leave its stream open for ever: an endpoint that reads no more of the
@@ -193,7 +213,7 @@ class Pool:
                 if stream.recv_end:
                     stream.send_reset(frames.CANCEL)
         if self.connections:
-            asyncio.get_running_loop().call_later(self._pace.linger, self._let_go)
+            asyncio.get_running_loop().call_later(self.pace.linger, self._let_go)
 
     # What the connector tells
 
@@ -212,8 +232,6 @@ class Pool:
             self.turn(usable=True)
         self.serve_waiting(connection)
         connection.alert = connection.alert or bool(self.waiting)
-        if self.waiting:
-            self._connector.want()
 
     def fail(self, problem: str, *, unreachable: bool = False) -> None:
         """No call can be served for now; those that wait are told, unless they have nowhere else to go and may be

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mesh.address import Address
+from mesh.listening import CannotListen
 
 Bound = tuple[int, tuple[Any, ...]]
 """An address family and a socket address with its port."""
@@ -17,43 +18,45 @@ Bound = tuple[int, tuple[Any, ...]]
 
 @contextlib.contextmanager
 def reserved(address: Address) -> Iterator[tuple[Bound, ...]]:
-    """Hold the address, with any free port for port 0, without listening. OSError if somebody else has it."""
+    """Hold the address, with any free port for port 0, without listening. CannotListen says why not."""
     with contextlib.ExitStack() as held:
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        port, bound = address.port, []
-        for family, _, _, _, where in dict.fromkeys(found):
-            reserve = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            # An earlier process's closing connections do not matter …
-            reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _bind(reserve, family, (where[0], port, *where[2:]))
-            # … but the port is ours alone, until we share it with processes of the same user
-            reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-            reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            port = reserve.getsockname()[1]
-            bound.append((int(family), reserve.getsockname()))
-        yield tuple(bound)
+        try:
+            bound = tuple(_reserve(address, held))
+        except OSError as error:
+            raise CannotListen("--listen", address, error) from None
+        yield bound
+
+
+def _reserve(address: Address, held: contextlib.ExitStack) -> Iterator[Bound]:
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    port = address.port
+    for family, _, _, _, where in dict.fromkeys(found):
+        reserve = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        # An earlier process's closing connections do not matter …
+        reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _bind(reserve, family, (where[0], port, *where[2:]))
+        # … but the port is ours alone, until we share it with processes of the same user
+        reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        port = reserve.getsockname()[1]
+        yield int(family), reserve.getsockname()
 
 
 def shared(addresses: Iterable[Bound]) -> Iterator[socket.socket]:
-    """Sockets of this process on addresses that another one has reserved."""
+    """Sockets of this process on addresses that another one has reserved. CannotListen says why not."""
     for family, where in addresses:
         ours = socket.socket(family, socket.SOCK_STREAM)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             _bind(ours, family, tuple(where))
-        except BaseException:
+        except OSError as error:
             ours.close()
-            raise
+            raise CannotListen("--listen", Address(*where[:2]), error) from None
         yield ours
 
 
 def _bind(bound: socket.socket, family: int, where: tuple[Any, ...]) -> None:
     if family == socket.AF_INET6:  # the same number on IPv4 is another address
         bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    try:
-        bound.bind(where)
-    except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {where[0]}:{where[1]}: {error.strerror}") from None
+    bound.bind(where)

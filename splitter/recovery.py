@@ -10,14 +10,13 @@ Three kinds of failure, and what each may cost (docs/architecture.md has them as
   once more, whatever it is, so that it cannot end connection after connection.
 """
 
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final, cast
 
 from mesh import contract
 from mesh.http2 import frames
-from mesh.http2.blocks import edited, literal
-from splitter import answers, deadline
+from splitter import answers
 from splitter.ejection import FAILED
+from splitter.kept import KEPT_LIMIT
 
 if TYPE_CHECKING:
     from splitter.call import Call
@@ -43,12 +42,27 @@ def on_reset(call: "Call", leg: "Leg", code: int) -> None:
         else:
             connection.refused()
             taken = _resend(call, status, "refused", again=True, free=True)
-        if taken:
-            return
+        if not taken:
+            answers.answer(call, answers.UNAVAILABLE, _why_not_again(call, leg))
+            call.finish(status)
+        return
     if status in FAILED and code != frames.REFUSED_STREAM:
         call.pool.note(failed=True, began=call.started)
     call.send_reset(code)
     call.finish(status)
+
+
+def _why_not_again(call: "Call", leg: "Leg") -> str:
+    """What the client of a call is told that no endpoint has processed: it may safely send it again itself."""
+    if call.kept is None:
+        why = f"only requests of up to {KEPT_LIMIT >> 10} KiB are kept to be sent again"
+    elif leg.upstream.suspicious:
+        why = "its connection ended through an error of the protocol"
+    elif call.turned_away >= MAX_TURNED_AWAY:
+        why = f"it has been refused {call.turned_away + 1} times"
+    else:
+        why = "there is nobody else to ask"
+    return f"{call.pool.endpoint} did not process the call, and {why}"
 
 
 def on_lost(call: "Call", leg: "Leg") -> None:
@@ -100,7 +114,12 @@ def on_unavailable(call: "Call", status: str | None) -> bool:
 
 
 def on_rejected(call: "Call", reason: str) -> None:
-    """The endpoint cannot be reached, or too many wait for it: nothing was sent, so another may be tried."""
+    """The endpoint cannot be reached, has left, or too many wait for it: nothing was sent, so another may be tried.
+
+    If the document has changed meanwhile, a call that was processed nowhere is one of those it speaks of.
+    """
+    if call.attempts == 1 and call.switch.decide_again(call):
+        return
     if not _resend(call, "UNAVAILABLE", "unreached", again=False, free=True):
         answers.answer(call, answers.UNAVAILABLE, reason)
         call.finish("UNAVAILABLE")
@@ -110,22 +129,6 @@ def on_expired(call: "Call") -> None:
     """Its deadline has passed, and no endpoint has it."""
     answers.answer(call, answers.DEADLINE_EXCEEDED, "the deadline passed before an endpoint could be asked")
     call.finish("DEADLINE_EXCEEDED")
-
-
-def late_block(call: "Call") -> bytes:
-    """The first block for a leg that is not the first, or had to wait: with what is left of the call's time."""
-    request = call.request
-    drop, append, expires = request.strays, b"", call.expires
-    if call.trace is not None:
-        append = call.leg_field
-        if request.traceparent is not None:
-            drop += (request.traceparent,)
-        if request.tracestate and not call.trace.parent_id:  # the trace begins here
-            drop += request.tracestate
-    if expires is not None and request.timeout is not None:
-        drop += (request.timeout,)
-        append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
-    return edited(call.block, drop=drop, append=append)
 
 
 def _resend(

@@ -30,6 +30,13 @@ class BadSetting(ValueError):
         super().__init__(f"{name}: {rule} (found {str(value)!r})")
 
 
+class BadLimit(BadSetting):
+    """One `--limit` that cannot be meant: the option is repeatable, so its value stands with it, and then the rule."""
+
+    def __init__(self, pair: str, rule: str) -> None:
+        ValueError.__init__(self, f"--limit {pair!r}: {rule}")
+
+
 def address(name: str, text: str) -> Address:
     """Where to listen; port 0 is any free port. Raises `BadSetting`."""
     try:
@@ -64,18 +71,20 @@ def parse_limits(pairs: Iterable[str]) -> Limits:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise BadSetting("--limit", pair, "must be NAME=VALUE")
+            raise BadLimit(pair, "must be NAME=VALUE")
         if name not in LIMITS:
-            raise BadSetting("--limit", pair, f"knows no {name!r}, only {', '.join(LIMITS)}")
+            raise BadLimit(pair, f"there is no limit {name!r}, only {', '.join(LIMITS)}")
         if name in given:
-            raise BadSetting("--limit", pair, f"{name} is given twice")
+            raise BadLimit(pair, f"{name} is given twice")
         whole = isinstance(getattr(limits, name), int)
         try:
             given[name] = int(text) if whole else float(text)
             limits = replace(limits, **given)
         except ValueError as error:
-            rule = f"must be a {'whole ' * whole}number" if name not in given else f"must be {error}"
-            raise BadSetting("--limit", pair, rule) from None
+            rule = (
+                f"a {'whole ' * whole}number" if name not in given else str(error).removeprefix(f"{name}: ")
+            )
+            raise BadLimit(pair, f"must be {rule}") from None
     return limits
 
 

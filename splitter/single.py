@@ -9,6 +9,7 @@ from aiohttp import web
 
 from mesh import lifecycle
 from mesh.consul import Consul
+from mesh.listening import CannotListen
 from splitter import metrics
 from splitter.admin import application, listening
 from splitter.datapath import BACKLOG, DataPath, new_token
@@ -64,8 +65,11 @@ class Single:
                 await admin.cleanup()
 
     async def _listen(self, connection: Callable[[], asyncio.Protocol]) -> Sequence[asyncio.Server]:
-        host, port = self._settings.listen.host, self._settings.listen.port
-        return [await asyncio.get_running_loop().create_server(connection, host, port, backlog=BACKLOG)]
+        listen, loop = self._settings.listen, asyncio.get_running_loop()
+        try:
+            return [await loop.create_server(connection, listen.host, listen.port, backlog=BACKLOG)]
+        except OSError as error:
+            raise CannotListen("--listen", listen, error) from None
 
     def _listens(self, address: str) -> None:
         self._say(f"listening on {address}")

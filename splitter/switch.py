@@ -6,7 +6,7 @@ call on any connection obeys a new document and a call in flight finishes where 
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mypy_extensions import mypyc_attr
 
@@ -34,7 +34,12 @@ class ClientConnection(ServerConnection):
 
     def __init__(self, switch: "Switch") -> None:
         wiring = switch.wiring
-        super().__init__(limits=wiring.limits, token=wiring.token, caretaker=wiring.caretaker)
+        super().__init__(
+            limits=wiring.limits,
+            token=wiring.token,
+            caretaker=wiring.caretaker,
+            offenders=wiring.offenders,
+        )
         self.switch = switch
         self.reader = RequestReader(wiring.limits)
 
@@ -125,6 +130,25 @@ class Switch:
             for rule in table.mirrors:
                 if rule.color != pick.color and rule.sampler.take():
                     self.mirrors.start(self, call, rule)
+
+    def decide_again(self, call: Call) -> bool:
+        """A call that nobody has processed, and whose endpoint has no use for it: obey the document of now, if it has
+        changed since the call was decided. False if it has not, or leads nowhere."""
+        table = self.table
+        if table.traffic is call.table.traffic:
+            return False
+        request = cast("ClientConnection", call.connection).reader.read(call.block, table.key_name)
+        metadata = {field[:2] for field in fields(call.block, 0, self.wiring.limits)}
+        pick = table.picker.pick(request.key, metadata)
+        target = table.targets.get(pick[0]) if pick is not None else None
+        pool = target.choose() if target is not None else None
+        if pick is None or target is None or pool is None:
+            return False
+        call.table, call.request = table, request
+        _, call.reason, call.bucket = pick
+        call.attempts = 0
+        call.send_to(target, pool, True)
+        return True
 
     def alternative(self, call: Call, *, again: bool, full: bool, free: bool) -> "tuple[Target, Pool] | None":
         """Where a call that failed on `call.pool` may be sent again: another endpoint of its colour; the same one

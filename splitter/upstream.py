@@ -2,10 +2,12 @@
 
 A stream that is refused though our count of the endpoint's allowance had room for it (a gRPC server counts a call
 until its handler is gone, we only until its answer ended) means that the connection is full *now*: it is given
-nothing for a moment, then what it carried when it refused, and twice as much after each second without a refusal.
+nothing for a moment, then what it carried when it refused, and a few more after each moment without a refusal. Nobody
+opens another connection for that: an endpoint that refuses would only refuse there too.
 """
 
 import asyncio
+from math import inf
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
 
 PAUSE: Final = 0.01
 LONGEST_PAUSE: Final = 0.32
-"""Seconds that a connection is given nothing after it has refused a stream: twice as long each time in a row."""
-RECOVERY: Final = 1.0
-"""Seconds without a refusal after which it is given twice as much again."""
+"""Seconds that a connection is given nothing after it has refused a stream: twice as long each time, until it serves
+one."""
+RECOVERY: Final = 0.1
+STEP: Final = 4
+"""Streams more that it is given after so many seconds without a refusal: a hundred in two and a half seconds, and
+no more than these few are refused each time where the endpoint's limit is a lasting one."""
+FORGOTTEN: Final = 4_096
+"""Streams above what it once carried: having come so far, it is given whatever it allows."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -43,22 +50,38 @@ class Upstream(ClientConnection):
         self.own_fault = ""
         """Why we are resetting a stream, while its leg is being told."""
         self._blamed = False
-        self.given = frames.MAX_STREAM_ID
-        """Streams that we give it at once: what it allows, or less since it has refused one."""
-        self._learned = frames.MAX_STREAM_ID
+        self._refusals = 0
+        """Streams that it has refused."""
+        self._served = -1
+        """Streams that had ended otherwise when it last refused one."""
+        self._barren_since = inf
+        """When it refused one though it carried no other; since then it has served none."""
+        self._carries = frames.MAX_STREAM_ID
+        """Streams that it was seen to carry when it refused one, and what it has been given more since."""
+        self._known_again = frames.MAX_STREAM_ID
+        self._idle = 0
+        """Looks of the caretaker since it carried a call."""
+        self._opened_before = 0
         self._pause = PAUSE
         self._resting: asyncio.TimerHandle | None = None
         self._recovery: asyncio.TimerHandle | None = None
 
     @property
-    def has_room(self) -> bool:
-        """A stream can be opened now."""
-        return (
-            self.acknowledged
-            and not self.leaving
-            and self.transport is not None
-            and len(self.streams) < self.given
-        )
+    def full(self) -> bool:
+        """It carries all that its endpoint allows, so another connection would carry more."""
+        return 0 < len(self.streams) >= self.peer_max_streams
+
+    def is_barren(self, seconds: float) -> bool:
+        """It allows no stream, or has served none for so long and refused them though it carried no other."""
+        if not self.peer_max_streams:
+            return not self.streams
+        since = self._barren_since if self._served == self._ended_otherwise else inf
+        return asyncio.get_running_loop().time() - since >= seconds
+
+    @property
+    def _ended_otherwise(self) -> int:
+        """Streams that have ended, and were not refused."""
+        return self.opened - len(self.streams) - self._refusals
 
     # What the wire tells
 
@@ -67,8 +90,7 @@ class Upstream(ClientConnection):
             self.ready.set_result(None)
 
     def on_settings(self) -> None:
-        if self._resting is None:
-            self.given = min(self.peer_max_streams, self._learned)
+        super().on_settings()
         if self.pool.waiting:
             self.pool.serve_waiting(self)
 
@@ -132,25 +154,50 @@ class Upstream(ClientConnection):
 
     def refused(self) -> None:
         """It has refused a stream, and is not about to leave."""
-        self._learned = max(1, min(self._learned, len(self.streams)))
-        self.given = 0
+        carried = len(self.streams)
+        loop = asyncio.get_running_loop()
+        self._refusals += 1
+        if self._served != self._ended_otherwise:
+            self._served, self._pause, self._barren_since = self._ended_otherwise, PAUSE, inf
+        if not carried:
+            self._barren_since = min(self._barren_since, loop.time())
+        if self._resting is None:
+            self._carries = min(self._carries, carried + 1)
+        self._carries = max(1, self._carries - 1)  # what ends in between was carried too
+        self._known_again = self._carries + FORGOTTEN
+        self.cap(0)
         if self._recovery is not None:
             self._recovery.cancel()
             self._recovery = None
         if self._resting is None:  # the first of several that are refused together
-            loop = asyncio.get_running_loop()
             self._resting = loop.call_later(self._pause, self._resume)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _resume(self) -> None:
         self._resting = None
-        self._recovery = asyncio.get_running_loop().call_later(RECOVERY, self._recover)
-        self.on_settings()
+        self._give()
 
     def _recover(self) -> None:
-        self._recovery = None
-        self._pause = PAUSE
-        self._learned = min(2 * self._learned, frames.MAX_STREAM_ID)
-        if self._learned < self.peer_max_streams:
+        self._carries += STEP
+        self._give()
+
+    def _give(self) -> None:
+        """As many streams as it is believed to carry; more when it has not refused any for a while."""
+        if self._carries < min(self.peer_max_streams, self._known_again):
             self._recovery = asyncio.get_running_loop().call_later(RECOVERY, self._recover)
-        self.on_settings()
+        else:
+            self._recovery = None
+            self._carries = frames.MAX_STREAM_ID
+        self.cap(self._carries)
+        self.pool.serve_waiting(self)
+
+    # Surplus
+
+    def on_second(self) -> None:
+        """Once it has carried nothing for a while, and there is another, it is let go."""
+        if self.streams or self.opened != self._opened_before:
+            self._opened_before, self._idle = self.opened, 0
+            return
+        self._idle += 1
+        if self._idle >= self.pool.pace.surplus and not self.leaving and self.pool.spares(self):
+            self.leave()

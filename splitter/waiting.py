@@ -1,7 +1,7 @@
 """The calls that wait for a connection with room, oldest first, and the one timer that ends their waiting.
 
-A call waits a bounded time for an endpoint that cannot be reached; for one that is only full it may wait as long as
-its own deadline allows.
+A call waits a bounded time for an endpoint that cannot be reached, or takes no call at all; for one that is only full
+it may wait as long as its own deadline allows.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 MAX_HELD: Final = 16_384
 """Calls that may wait for one endpoint: each costs 1 KiB, and what its client may send before it is granted more."""
 HOLD_LIMIT: Final = 1.0
-"""Seconds that a call waits for an endpoint without a connection; one that is only full it may wait for longer."""
+"""Seconds that a call waits for an endpoint without a connection, or one that takes no call; for one that is only full
+it may wait longer."""
 _SOON: Final = 1_000_000
 """Nanoseconds: a call is not looked at more often."""
 _SPARE: Final = 64
@@ -49,25 +50,24 @@ class Held(Protocol):
 
 
 class Waiting:
-    """In the order in which they came. `reachable`: whether a call that has waited `limit` seconds may wait on."""
+    """In the order in which they came. `obstacle`: why a call that has waited `limit` seconds should not wait on; empty
+    if it may."""
 
     __slots__ = (
         "_calls",
         "_count",
         "_limit",
         "_most",
+        "_obstacle",
         "_purge_at",
-        "_reachable",
         "_timer",
         "_times",
-        "_what",
     )
 
     def __init__(
         self,
-        what: str,
+        obstacle: Callable[[], str],
         *,
-        reachable: Callable[[], bool],
         limit: float = HOLD_LIMIT,
         most: int = MAX_HELD,
     ) -> None:
@@ -76,11 +76,10 @@ class Waiting:
         self._purge_at = 0
         self._limit = limit
         self._most = most
-        self._reachable = reachable
+        self._obstacle = obstacle
         self._times: list[tuple[int, int, Held, bool]] = []
         """A heap: when to look at which call, by its number; whether that is its deadline."""
         self._timer: asyncio.TimerHandle | None = None
-        self._what = what
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -156,9 +155,9 @@ class Waiting:
             elif is_deadline:
                 del self._calls[call]
                 call.expire()
-            elif not self._reachable():
+            elif reason := self._obstacle():
                 del self._calls[call]
-                call.reject(f"no connection to {self._what} within {self._limit:g} s")
+                call.reject(reason)
             else:
                 self._look_again(number, call, now)
         if self._timer is None:

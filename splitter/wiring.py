@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.http2.caretaker import Caretaker
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.limits import DEFAULT, Limits
+from mesh.http2.offenders import FORGETFUL, Offenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,9 @@ class Wiring:
 
     limits: Limits = DEFAULT
     token: int = 0
-    caretaker: Caretaker | None = None
+    caretaker: Caretaker = UNWATCHED
+    offenders: Offenders = FORGETFUL
 
 
 PLAIN: Final = Wiring()
-"""The usual limits, and nobody looks after silent peers."""
+"""The usual limits; nobody looks after silent peers, or remembers offenders."""

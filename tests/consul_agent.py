@@ -8,6 +8,7 @@ with the agent itself is in the data directory: `restart(forget=False)` keeps it
 """
 
 import asyncio
+import os
 import random
 import shutil
 import socket
@@ -24,8 +25,11 @@ READY_WITHIN = 30.0
 STOP_WITHIN = 10.0
 READY_LINES = ("Synced node info", "Node info update blocked by ACLs")
 """What the agent logs once it has a leader and its node stands in the catalog (sessions need that)."""
-PORTS = range(20_000, 32_000)
-"""Below Linux's ephemeral range, so that nobody's outgoing connection takes a port during a restart."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+PORTS = range(20_000 + WORKER, 32_000, WORKERS)
+"""Below Linux's ephemeral range, so that nobody's outgoing connection takes a port during a restart; each worker of
+pytest-xdist has its own, so that none takes what another has found and not yet opened."""
 
 
 def consul_binary() -> str | None:

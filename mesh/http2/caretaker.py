@@ -98,6 +98,19 @@ class Caretaker:
                 return
 
 
+class NoCaretaker(Caretaker):
+    """Looks after nobody, and knows of none."""
+
+    def watch(self, connection: "Inlet") -> None:
+        pass
+
+    def release(self, connection: "Inlet") -> None:
+        pass
+
+
+UNWATCHED: Final = NoCaretaker()
+
+
 class Vigil:
     """What was seen of one connection when it was last looked at, and since when."""
 

@@ -1,19 +1,13 @@
 """The client role: we connect to an upstream and open streams on it, never more than it allows."""
 
-from typing import TYPE_CHECKING, TypeVar
-
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import frames
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
 from mesh.http2.limits import DEFAULT, UPSTREAM_WINDOW, Limits
 from mesh.http2.stream import Stream
-
-if TYPE_CHECKING:
-    from mesh.http2.caretaker import Caretaker
-
-S = TypeVar("S", bound=Stream)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -23,13 +17,15 @@ class ClientConnection(Inlet):
     serves = False
     window = UPSTREAM_WINDOW
 
-    def __init__(
-        self, *, limits: Limits = DEFAULT, token: int = 0, caretaker: "Caretaker | None" = None
-    ) -> None:
+    def __init__(self, *, limits: Limits = DEFAULT, token: int = 0, caretaker: Caretaker = UNWATCHED) -> None:
         super().__init__(limits=limits, token=token, caretaker=caretaker)
         self.leaving = False
         """The upstream sent GOAWAY, or stream ids ran out: no new streams."""
-        self._next_id = 1
+        self.allowance = frames.MAX_STREAM_ID
+        """Streams that may be open at once: what the upstream allows, or less (see `cap`)."""
+        self._cap = frames.MAX_STREAM_ID
+        self.next_id = 1
+        """Of the stream that is opened next."""
         self._last_named = frames.MAX_STREAM_ID
 
     @property
@@ -47,7 +43,7 @@ class ClientConnection(Inlet):
 
     @property
     def opened(self) -> int:
-        return self._next_id // 2
+        return self.next_id // 2
 
     @property
     def has_room(self) -> bool:
@@ -56,23 +52,33 @@ class ClientConnection(Inlet):
             self.acknowledged
             and not self.leaving
             and self.transport is not None
-            and len(self.streams) < self.peer_max_streams
+            and len(self.streams) < self.allowance
         )
 
-    def open(self, kind: type[S]) -> S:
-        """A new stream of the given class; only while `has_room`."""
-        stream_id = self._next_id
-        self._next_id += 2
-        self.highest_seen = stream_id
-        if self._next_id > frames.MAX_STREAM_ID:
+    def cap(self, streams: int) -> None:
+        """Open no more than so many streams at once, even if the upstream allows them."""
+        self._cap = streams
+        self.allowance = min(self.peer_max_streams, streams)
+
+    def open(self, stream: Stream) -> None:
+        """Begin this one, made for `next_id`; only while `has_room`.
+
+        It is made by the caller, and not from a class that is passed: mypyc initialises what is made from a class as a
+        value twice if the class is compiled alone and its base may be extended by interpreted ones (`tp_new` does, and
+        the `tp_init` of the base again), and the second time forgets what the first one held without releasing it.
+        That kept one reference for each call, and so every connection for ever.
+        """
+        self.highest_seen = stream.id
+        self.next_id += 2
+        if self.next_id > frames.MAX_STREAM_ID:
             self.leaving = self.alert = True
-        stream = kind(self, stream_id)
         stream.recv_end = None
-        self.streams[stream_id] = stream
-        return stream
+        self.streams[stream.id] = stream
 
     def leave(self) -> None:
-        """Open no more streams; close when those in flight are done."""
+        """Open no more streams, and say so (6.8); close when those in flight are done."""
+        if not self.leaving:
+            self.send(frames.goaway(0, frames.NO_ERROR, "no more calls"))
         self.leaving = self.alert = True
         self.on_forgotten()
 
@@ -82,6 +88,9 @@ class ClientConnection(Inlet):
                 frames.PROTOCOL_ERROR, f"HEADERS on stream {stream_id}, which we never opened"
             )
         self._control.useless()
+
+    def on_settings(self) -> None:
+        self.cap(self._cap)
 
     def on_goaway(self, last_stream_id: int, code: int) -> None:
         if last_stream_id > self._last_named:  # what it had left out may run elsewhere by now (section 6.8)

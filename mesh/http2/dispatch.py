@@ -180,9 +180,13 @@ class Dispatch(Connection):
                 self._require_known(stream_id)
                 self._control.useless()
             else:
+                alert, self.alert = self.alert, False
                 self.forget(stream)
+                self.alert = alert
                 stream.on_reset(int.from_bytes(payload, "big"))
                 self.on_early_end(stream_id, stream)
+                if self.alert:  # by now it is known why: who refuses must not be asked again at once
+                    self.on_forgotten()
         elif kind == frames.CONTINUATION:
             whole = self._assembly.go_on(flags, payload)
             if whole is not None:

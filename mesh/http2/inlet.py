@@ -8,17 +8,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import frames
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.dispatch import Dispatch
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.limits import DEFAULT, Limits
-
-if TYPE_CHECKING:
-    from mesh.http2.caretaker import Caretaker
 
 _read_head = frames.read_head
 _DATA, _HEADERS, _WINDOW_UPDATE, _CONTINUATION = (
@@ -46,7 +44,7 @@ class Inlet(Dispatch):
         *,
         limits: Limits = DEFAULT,
         token: int = 0,
-        caretaker: "Caretaker | None" = None,
+        caretaker: Caretaker = UNWATCHED,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(limits, clock=clock)
@@ -70,12 +68,10 @@ class Inlet(Dispatch):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._caretaker is not None:
-            self._caretaker.watch(self)
+        self._caretaker.watch(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._caretaker is not None:
-            self._caretaker.release(self)
+        self._caretaker.release(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -23,6 +23,13 @@ LINGER_BYTES: Final = 1 << 20
 DRAIN_TIMEOUT: Final = 1.0
 """Seconds that a client has to answer the PING of a drain, before its last stream is named without it."""
 
+BANNED: Final = 2
+"""Times `reset_burst` that an address owes, when its new connections are refused: it has used up the allowance, and
+come again as many times to go on. `reset_rate` forgives that too, and connections that are there already stay."""
+LEAST_STREAMS: Final = 4
+"""That a new connection may have open whose address owes for streams given up: a client that shares the address can
+work, and the one that owes has nothing from connecting again. Each second it is allowed what has been paid since."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -41,9 +48,12 @@ class Limits:
     closed streams, windows granted for nothing) before we call it a flood. Each stream opened and each millisecond that
     passed pays for one."""
     reset_burst: int = 500
-    """Young streams that a client may cancel, or make us reset, at once (CVE-2023-44487, CVE-2025-8671)."""
+    """Young streams that a client may give up, or make us reset, at once (CVE-2023-44487, CVE-2025-8671). Young: opened
+    within the last second or two (Envoy's is one), because only a stream that ends at once escapes `max_streams`; and
+    nothing of its response has been sent, or the client would have got something for what it cost."""
     reset_rate: float = 33.0
-    """… and per second (nghttp2's figure). A stream that ends otherwise pays for one more."""
+    """… and per second (nghttp2's figure). A stream that ends otherwise pays for one more, so clients whose deadlines
+    pass now and then owe nothing."""
     greeting_timeout: float = 10.0
     """For preface, SETTINGS and the acknowledgement of ours; until then header blocks take the slow way."""
     block_timeout: float = 10.0

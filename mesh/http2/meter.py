@@ -15,3 +15,7 @@ class Meter:
         """Take that many units; False if that is a flood."""
         self._level = max(self._level, paid) + count
         return self._level <= paid + self._burst
+
+    def owed(self, *, paid: int) -> int:
+        """Of what was taken: how much has still to be paid."""
+        return max(0, self._level - paid)

@@ -1,25 +1,25 @@
 """The server role: a client connects to us, opens streams, and is told in time when we leave.
 
 What a client may do with streams is bounded: how many are open, and how many it gives up young, or makes us give up.
+A new connection begins with what is left of that to its address (`offenders`).
 """
 
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from mypy_extensions import mypyc_attr
 
 from mesh.http2 import frames
 from mesh.http2.blocks import opens_request
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.inlet import Inlet
-from mesh.http2.limits import DEFAULT, DRAIN_TIMEOUT, Limits
+from mesh.http2.limits import BANNED, DEFAULT, DRAIN_TIMEOUT, LEAST_STREAMS, Limits
 from mesh.http2.meter import Meter
+from mesh.http2.offenders import FORGETFUL, Offenders, address_of
 from mesh.http2.stream import Stream
-
-if TYPE_CHECKING:
-    from mesh.http2.caretaker import Caretaker
 
 _DRAIN_PING: Final = b"vd-drain"
 
@@ -37,8 +37,9 @@ class ServerConnection(Inlet):
         *,
         limits: Limits = DEFAULT,
         token: int = 0,
-        caretaker: "Caretaker | None" = None,
+        caretaker: Caretaker = UNWATCHED,
         clock: Callable[[], float] = monotonic,
+        offenders: Offenders = FORGETFUL,
     ) -> None:
         super().__init__(limits=limits, token=token, caretaker=caretaker, clock=clock)
         self.draining = False
@@ -46,6 +47,8 @@ class ServerConnection(Inlet):
         self._max_streams = limits.max_streams
         self._left_out = 0
         """Stream ids that were skipped."""
+        self._address = ""
+        self._offenders = offenders
         self._resets = Meter(limits.reset_burst)
         self._early_ends = 0
         self._old = self._older = 0
@@ -57,7 +60,7 @@ class ServerConnection(Inlet):
     def greeting(self) -> bytes:
         values = {
             frames.HEADER_TABLE_SIZE: 0,
-            frames.MAX_CONCURRENT_STREAMS: self.limits.max_streams,
+            frames.MAX_CONCURRENT_STREAMS: self._max_streams,
             frames.INITIAL_WINDOW_SIZE: self.stream_window,
             frames.MAX_HEADER_LIST_SIZE: self.limits.max_block,
         }
@@ -70,11 +73,18 @@ class ServerConnection(Inlet):
         return (self.highest_seen + 1) // 2 - self._left_out
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._address = address_of(transport.get_extra_info("peername"))
+        owed = self._offenders.owed(self._address, now=self._clock())
+        if owed:
+            self._resets.take(min(owed, self.limits.reset_burst), paid=self._paid)
+            self._max_streams = self._affordable
         super().connection_made(transport)
-        caretaker = self._caretaker
-        if caretaker is not None and caretaker.served > self.limits.max_connections:
+        if self._caretaker.served > self.limits.max_connections:
             text = f"there are {self.limits.max_connections} connections already"
             self.fail(ConnectionFault(frames.ENHANCE_YOUR_CALM, text, "max_connections"))
+        elif owed > BANNED * self.limits.reset_burst:
+            text = "this address goes on giving up streams at once"
+            self.fail(ConnectionFault(frames.ENHANCE_YOUR_CALM, text, "rapid_reset"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._drain_timer is not None:
@@ -126,19 +136,59 @@ class ServerConnection(Inlet):
     # Rapid reset
 
     def on_early_end(self, stream_id: int, stream: Stream | None) -> None:
-        if stream is not None and stream.sent_end:
+        if stream is not None and stream.answered:
             return
         self._early_ends += 1
-        if stream_id <= self._older:
-            return
-        ended_well = self.opened - len(self.streams) - self._early_ends
-        paid = ended_well + int(self._clock() * self.limits.reset_rate)
-        if not self._resets.take(1, paid=paid):
+        if stream_id > self._older and not self._afford(1):
             text = "too many streams were given up at once"
             raise ConnectionFault(frames.ENHANCE_YOUR_CALM, text, "rapid_reset")
 
+    @property
+    def _paid(self) -> int:
+        """What the streams that ended well are worth, and the time."""
+        ended_well = self.opened - len(self.streams) - self._early_ends
+        return ended_well + int(self._clock() * self.limits.reset_rate)
+
+    def _afford(self, count: int) -> bool:
+        """That many young streams more were given up; False if these are too many."""
+        paid, now = self._paid, self._clock()
+        affordable = self._resets.take(count, paid=paid)
+        owes = min(self._resets.owed(paid=paid), self.limits.reset_burst)
+        self._offenders.note(self._address, owes, now=now)
+        if not affordable:
+            self._offenders.add(self._address, now=now)
+        return affordable
+
+    @property
+    def _affordable(self) -> int:
+        """Streams that it may have open: what is left of all, as of those that it may give up."""
+        most, burst = self.limits.max_streams, self.limits.reset_burst
+        owed = self._resets.owed(paid=self._paid)
+        return most if not owed else max(min(most, LEAST_STREAMS), most * (burst - owed) // max(1, burst))
+
+    def _end_streams(self) -> None:
+        """A connection that ends gives up what is young on it: no fault, but remembered, and at most half of all that
+        its address has, for a client may crash. One that gives up nothing pays for others of its address."""
+        given_up = sum(1 for id, each in self.streams.items() if id > self._older and not each.answered)
+        if given_up:
+            self._afford(min(given_up, self.limits.reset_burst // 2))
+        else:
+            ended_well = self.opened - len(self.streams) - self._early_ends
+            self._offenders.pay(self._address, ended_well, now=self._clock())
+        self._address = ""  # it is told twice if the fault was the peer's
+        super()._end_streams()
+
     def on_second(self) -> None:
         self._older, self._old = self._old, self.highest_seen
+        if self._max_streams < self.limits.max_streams:
+            self._relent()
+
+    def _relent(self) -> None:
+        """Some of what its address owed has been paid, or forgiven."""
+        affordable = self._affordable
+        if affordable > self._max_streams:
+            self._max_streams = affordable
+            self.send(frames.settings({frames.MAX_CONCURRENT_STREAMS: affordable}))
 
     def on_token(self, value: int) -> None:
         if value == self.token != 0:

@@ -232,6 +232,11 @@ class Stream:
         connection.forget(self)
 
     @property
+    def answered(self) -> bool:
+        """The other end has got of us what it asked for, or some of it."""
+        return self.sent_end
+
+    @property
     def leaving(self) -> bool:
         """It is reset once its queue has been sent; what still arrives is dropped."""
         queue = self.queue

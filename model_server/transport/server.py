@@ -1,5 +1,6 @@
 """The grpc.aio server: its options with their reasons, its port, and reflection."""
 
+import socket
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -10,8 +11,10 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from mesh.address import Address
+from mesh.listening import CannotListen
 from mesh.pb import open_inference_pb2
-from mesh.tls import LiveTLS, Pem, ServerTLS
+from mesh.tls import Pem, ServerTLS
+from mesh.tls_live import LiveTLS
 from model_server.errors import StartError
 
 STREAMS: Final = 256
@@ -47,7 +50,7 @@ def options(max_message: int) -> list[tuple[str, int]]:
 def bind(
     listen: Address, *, max_message: int, tls: LiveTLS[ServerTLS] | None = None
 ) -> tuple[grpc.aio.Server, Address]:
-    """A server that is not started yet, and the address it got; StartError if that is taken."""
+    """A server that is not started yet, and the address it got; StartError if that cannot be had."""
     server = grpc.aio.server(options=options(max_message))
     try:
         if tls is None:
@@ -55,10 +58,24 @@ def bind(
         else:
             port = server.add_secure_port(str(listen), credentials(tls))
     except RuntimeError as error:
-        raise StartError(f"cannot listen on {listen}: {error}") from error
+        raise StartError(_why(listen, str(error))) from error
     if not port:  # how some releases of grpcio say it
-        raise StartError(f"cannot listen on {listen}: the address is in use or not ours")
+        raise StartError(_why(listen, "the address is in use or not ours"))
     return server, Address(listen.host, port)
+
+
+def _why(listen: Address, otherwise: str) -> str:
+    """What the system says when it is asked for the address: gRPC keeps that to itself."""
+    try:
+        for family, kind, _, _, where in socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+    except OSError as error:
+        return str(CannotListen("--listen", listen, error))
+    return str(CannotListen("--listen", listen, OSError(otherwise)))
 
 
 def credentials(tls: LiveTLS[ServerTLS]) -> grpc.ServerCredentials:

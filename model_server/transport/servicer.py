@@ -6,13 +6,13 @@ No interceptors: grpc.aio's lose spans on cancellation, so every method goes thr
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import grpc
 
 from mesh.pb import open_inference_pb2 as pb
 from mesh.pb import open_inference_pb2_grpc as pb_grpc
+from mesh.version import version
 from model_server.errors import ModelServerError, NotReadyError
 from model_server.inference import Inference
 from model_server.repository import Repository
@@ -44,7 +44,7 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
         self._tracing = tracing
         self._ready = ready
         self._callers = callers
-        self._version = server_version()
+        self._version = version()
 
     async def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
         return await self._answer(context, "ServerLive", pb.ServerLiveResponse, self._live, request)
@@ -128,11 +128,3 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
             return empty()  # not sent: the status is not OK
         finally:
             call.end(code.name, details)
-
-
-def server_version() -> str:
-    """The installed distribution's version; a source tree that is not installed has none."""
-    try:
-        return version("verdigris")
-    except PackageNotFoundError:
-        return "0"

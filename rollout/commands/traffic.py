@@ -8,13 +8,13 @@ import click
 from mesh import contract
 from mesh.consul import Consul
 from mesh.traffic import Traffic, default
+from mesh.words import percent
 from rollout import edit, operate
 from rollout.commands.number import Number
 from rollout.failure import Exit, Failure
 from rollout.operate import Terms
 from rollout.report import Report, asks_consul
 from rollout.view import change
-from rollout.words import percent
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -50,7 +50,9 @@ def reported(made: change.Change) -> Report:
 
 
 force_option = click.option(
-    "--force", is_flag=True, help="Start afresh where the present document is invalid."
+    "--force",
+    is_flag=True,
+    help="Start afresh where the present document is invalid; write for a service that nobody knows yet.",
 )
 note_option = click.option("--note", help="Why, for whoever looks later; kept if not given.")
 

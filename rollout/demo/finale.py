@@ -12,6 +12,7 @@ from rich.text import Text
 
 from mesh import contract
 from mesh.tracefile import read_spans
+from mesh.words import duration
 from rollout.demo.promises import Promise
 from rollout.demo.show import kept
 from rollout.demo.stage import Stage
@@ -19,7 +20,6 @@ from rollout.local import COLORS
 from rollout.tracetree import Node, find
 from rollout.view import paint
 from rollout.view.trace import show as show_trace
-from rollout.words import duration
 
 LEGEND: Final = (
     "Shares of users where a key makes calls sticky, else of calls. Latencies are a Python client's, through the "

@@ -10,13 +10,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mesh.words import duration
 from rollout.demo import requests
 from rollout.demo.replay import Replay, running
 from rollout.demo.show import shares
 from rollout.demo.tally import Tally
 from rollout.local import COLORS
 from rollout.view import paint
-from rollout.words import duration
 
 WINDOW: Final = 1.0
 """Seconds that the line looks back."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh import contract
+from mesh.words import duration
 from rollout.demo.obeyed import Obeyed
 from rollout.demo.tally import Tally, tolerance
 from rollout.tracetree import Node, walk
-from rollout.words import duration
 
 OBEYED_WITHIN: Final = 1.0
 """Seconds from the write's return, always."""

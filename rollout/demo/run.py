@@ -13,6 +13,7 @@ from rich.text import Text
 
 from mesh import contract
 from mesh.consul import Consul
+from mesh.words import duration
 from rollout.demo import finale, requests
 from rollout.demo.admin import Admin
 from rollout.demo.client import Recommender
@@ -27,7 +28,6 @@ from rollout.local import Mesh, Places
 from rollout.processes import Processes
 from rollout.report import Report
 from rollout.view.trace import as_data as trace_data
-from rollout.words import duration
 
 CALLS: Final = 1300
 """Of a long stage: the first 1200 requests of the log come from all of its 671 users."""

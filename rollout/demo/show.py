@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mesh.traffic import GRAIN, Share
+from mesh.words import duration
 from rollout.demo.promises import Promise
 from rollout.demo.requests import Log
 from rollout.demo.stage import Edit, Stage
@@ -19,7 +20,6 @@ from rollout.demo.tally import Tally
 from rollout.local import COLORS
 from rollout.view import paint
 from rollout.view.change import obeyed as convergence
-from rollout.words import duration
 
 
 class Terminal:

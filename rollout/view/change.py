@@ -8,11 +8,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from mesh.traffic import Traffic
+from mesh.words import duration
 from rollout.convergence import Convergence
 from rollout.failure import Exit
 from rollout.status import Stand
 from rollout.view.document import as_json, document, problem_lines, problems_json
-from rollout.words import duration
 
 
 @dataclass(frozen=True, slots=True)

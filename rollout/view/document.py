@@ -12,8 +12,8 @@ from rich.text import Text
 from mesh import contract
 from mesh.problem import legible
 from mesh.traffic import Problem, Traffic, to_json
+from mesh.words import duration, percent
 from rollout.view import paint
-from rollout.words import duration, percent
 
 
 def as_json(traffic: Traffic | None) -> Any:

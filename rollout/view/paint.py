@@ -6,7 +6,7 @@ from typing import Final
 from rich.text import Text
 
 from mesh.traffic import GRAIN, Share
-from rollout.words import percent
+from mesh.words import percent
 
 _NAMED: Final = {
     "blue": "dodger_blue1",

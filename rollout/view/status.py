@@ -10,17 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from mesh.consul import Instance
+from mesh.words import ago
 from rollout import edit
 from rollout.document import Current
 from rollout.status import Sidecar, Stand
 from rollout.view import paint
 from rollout.view.document import as_json, document, problem_lines, problems_json
-from rollout.words import ago
 
 _MARKS = {
     Stand.OBEYS: Text("● obeys", style="green3"),
     Stand.REFUSES: Text("✗ refuses", style="red"),
     Stand.BEHIND: Text("… behind", style="yellow"),
+    Stand.KEEPS: Text("● keeps it", style="yellow"),
 }
 
 
@@ -85,10 +86,7 @@ def as_data(service: Service) -> dict[str, Any]:
 def show(service: Service, now: float) -> Iterator[RenderableType]:
     """The status for people."""
     current = service.current
-    revision = (
-        f"revision {current.revision}" if current.exists else "no document: everything to the default colour"
-    )
-    yield Text.assemble((service.name, "bold"), ("  " + revision, "dim"))
+    yield Text.assemble((service.name, "bold"), (f"  {_revision(service)}", "dim"))
     if current.traffic:
         yield document(current.traffic)
     elif current.exists:
@@ -98,6 +96,15 @@ def show(service: Service, now: float) -> Iterator[RenderableType]:
     yield Padding(_sidecars(service, now), (1, 0, 0, 2))
     for warning in unregistered(current, service.instances):
         yield Text(f"  ! {warning}", style="yellow")
+
+
+def _revision(service: Service) -> str:
+    current = service.current
+    if current.exists:
+        return f"revision {current.revision}"
+    if any(each.stand(current.revision) is Stand.KEEPS for each in service.sidecars):
+        return "no document in Consul; sidecars keep the last good one"
+    return "no document: everything to the default colour"
 
 
 def color_of(instance: Instance) -> str:

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from mesh import contract
 from mesh.tracefile import Span
+from mesh.words import duration
 from rollout.tracetree import Node, Row, walk
 from rollout.view import paint
-from rollout.words import duration
 
 WIDTH: Final = 18
 """Characters of the time line."""

@@ -1,17 +1,14 @@
 """What the operator says about TLS is checked at the start, and the files are followed afterwards."""
 
-import asyncio
-import logging
-import os
 import ssl
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from mesh import tls
-from mesh.tls import BadTLS, ClientTLS, LiveTLS, ServerTLS
+from mesh.tls import BadTLS, ClientTLS, ServerTLS
 from mesh.tls_files import said
+from mesh.tls_live import LiveTLS
 from tests.certificates import Authority, Shown
 
 
@@ -42,15 +39,17 @@ class TestWhatIsGiven:
 
     def test_a_half_is_refused_by_the_half_that_is_missing(self, shown: Shown, ca: Authority) -> None:
         for cert, key, authority, names, culprit in (
-            (shown.cert, None, None, (), "--tls-cert: needs --tls-cert and --tls-key"),
-            (None, shown.key, None, (), "--tls-key: needs --tls-cert and --tls-key"),
+            (shown.cert, None, None, (), "--tls-cert: needs --tls-key, "),
+            (None, shown.key, None, (), "--tls-key: needs --tls-cert, "),
             (None, None, ca.cert, (), "--tls-client-ca: needs --tls-cert and --tls-key"),
             (None, None, None, ("a",), "--tls-client-name: needs --tls-cert and --tls-key"),
         ):
             with pytest.raises(BadTLS, match=culprit):
                 ServerTLS.given("--tls", cert, key, authority, names)
         for ca_, cert, key, name, culprit in (
-            (None, shown.cert, None, None, "--up-cert: needs --up-ca"),
+            (None, shown.cert, None, None, "--up-cert: needs --up-key, "),
+            (None, None, shown.key, None, "--up-key: needs --up-cert, "),
+            (None, shown.cert, shown.key, None, r"--up-cert: needs --up-ca \(a file, or 'system'\)"),
             (None, None, None, "a", r"--up-name: needs --up-ca \(a file, or 'system'\) \(found 'a'\)"),
             (ca.cert, shown.cert, None, None, "--up-cert: needs --up-key"),
             (ca.cert, None, shown.key, None, "--up-key: needs --up-cert"),
@@ -142,94 +141,6 @@ class TestAContext:
         context = LiveTLS(ClientTLS(ca.cert), "--up").context
         assert context.check_hostname
         assert not context.hostname_checks_common_name
-
-
-class TestReloading:
-    def test_new_files_are_a_new_context(self, shown: Shown, ca: Authority) -> None:
-        tls = live(shown)
-        before = tls.context
-        assert not tls.look()
-        assert tls.context is before
-        shown.replace(ca.issue("next", "localhost"))
-        assert tls.look()
-        assert tls.context is not before
-        assert tls.pem.cert == shown.cert.read_bytes()
-        assert not tls.look()
-        assert tls.reloads == 1
-
-    def test_a_certificate_whose_key_follows_later_changes_nothing_until_then(
-        self, shown: Shown, ca: Authority, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        tls = live(shown)
-        before, new = tls.context, ca.issue("next", "localhost")
-        os.replace(new.cert, shown.cert)
-        assert not tls.look()
-        assert tls.context is before
-        os.replace(new.key, shown.key)
-        assert tls.look()
-        assert [each.levelname for each in caplog.records if each.levelno > logging.INFO] == []
-
-    def test_a_fault_that_stays_is_said_once_and_the_old_one_stays(
-        self, shown: Shown, ca: Authority, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        tls = live(shown)
-        before = tls.context
-        good = shown.cert.read_bytes()
-        shown.cert.write_text("half a certificate")
-        assert [tls.look() for _ in range(4)] == [False] * 4
-        shown.cert.unlink()
-        assert [tls.look() for _ in range(3)] == [False] * 3
-        assert tls.context is before
-        errors = [each.message for each in caplog.records if each.levelno == logging.ERROR]
-        assert len(errors) == 2
-        assert "holds no PEM certificate" in errors[0]
-        assert "cannot be read" in errors[1]
-        assert all("stay in use" in error and str(shown.cert) in error for error in errors)
-        shown.cert.write_bytes(good)  # as it was: nothing new, and nothing to complain of
-        assert not tls.look()
-        shown.replace(ca.issue("next", "localhost"))
-        assert tls.look()
-
-    def test_a_symlink_turned_elsewhere_is_news(self, tmp_path: Path, ca: Authority) -> None:
-        """As Kubernetes does: tls.crt -> ..data/tls.crt, and ..data -> a folder that is replaced as a whole."""
-        for number in ("1", "2"):
-            made, folder = ca.issue(f"v{number}", "localhost"), tmp_path / f"..{number}"
-            folder.mkdir()
-            os.replace(made.cert, folder / "tls.crt")
-            os.replace(made.key, folder / "tls.key")
-        data = tmp_path / "..data"
-        data.symlink_to("..1")
-        for name in ("tls.crt", "tls.key"):
-            (tmp_path / name).symlink_to(f"..data/{name}")
-        followed = LiveTLS(ServerTLS(tmp_path / "tls.crt", tmp_path / "tls.key"), "--tls")
-        (tmp_path / "..new").symlink_to("..2")
-        os.replace(tmp_path / "..new", data)
-        assert followed.look()
-
-    def test_another_ca_is_news_too(self, shown: Shown, ca: Authority, tmp_path: Path) -> None:
-        tls = live(shown, ca)
-        os.replace(Authority(tmp_path / "new").cert, ca.cert)
-        assert tls.look()
-        client = LiveTLS(ClientTLS(ca.cert, server_name="a"), "--up")
-        assert client.server_name == "a"
-        os.replace(Authority(tmp_path / "newer").cert, ca.cert)
-        assert client.look()
-
-    async def test_the_watch_tells_of_each_reload(
-        self, shown: Shown, ca: Authority, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(tls, "LOOK_EVERY", 0.01)
-        reloaded = asyncio.Event()
-        followed = live(shown)
-        watch = asyncio.create_task(followed.watch(reloaded.set))
-        shown.replace(ca.issue("next", "localhost"))
-        await asyncio.wait_for(reloaded.wait(), 10)
-        assert followed.pem.cert == shown.cert.read_bytes()
-        watch.cancel()
-
-    def test_no_key_is_shown_where_it_is_not_meant_to_be(self, shown: Shown) -> None:
-        followed = live(shown)
-        assert "PRIVATE" not in repr(followed) + repr(followed.pem)
 
 
 def test_what_openssl_says_comes_without_where_python_said_it(shown: Shown) -> None:

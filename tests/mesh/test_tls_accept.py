@@ -12,8 +12,9 @@ import pytest
 import uvloop
 
 from mesh import tls_accept
-from mesh.tls import LiveTLS, ServerTLS
+from mesh.tls import ServerTLS
 from mesh.tls_accept import TLSAcceptor
+from mesh.tls_live import LiveTLS
 from tests.certificates import Authority, Shown
 
 SPIFFE = "spiffe://mesh.example/ns/shop/sa/client"
@@ -136,7 +137,7 @@ class TestAClient:
             context = hello(ca, client)
             context.minimum_version = context.maximum_version = version
             assert await here.heard(context) == b"secrethello"
-            assert here.acceptor.refused == 0
+            assert here.acceptor.refused == {}
 
     async def test_needs_no_certificate_where_none_is_asked_for(self, ca: Authority, server: Shown) -> None:
         async with door(ca, server, mutual=False) as here:
@@ -204,24 +205,27 @@ def believes_another(ca: Authority, other: Authority) -> ssl.SSLContext:
     return hello(other, ca.issue("believer", SPIFFE))
 
 
-REFUSED: list[tuple[Callable[[Authority, Authority], ssl.SSLContext], str]] = [
-    (nothing, "peer did not return a certificate"),
-    (wrong_ca, "certificate refused: unable to get local issuer certificate"),
-    (expired, "certificate refused: certificate has expired"),
-    (wrong_name, "its certificate names client.example.evil, who is not allowed"),
-    (nearly_the_name, f"its certificate names {SPIFFE}/2, who is not allowed"),
-    (no_alpn, "it negotiated None where ALPN must be 'h2'"),
-    (other_alpn, "it negotiated None where ALPN must be 'h2'"),
-    (tls_1_1, "unsupported protocol"),
-    (old_cipher, "no shared cipher"),
-    (believes_another, "(it hung up during the handshake|.*unknown ca)"),
+REFUSED: list[tuple[Callable[[Authority, Authority], ssl.SSLContext], str, str]] = [
+    (nothing, "certificate", "peer did not return a certificate"),
+    (wrong_ca, "certificate", "certificate refused: unable to get local issuer certificate"),
+    (expired, "certificate", "certificate refused: certificate has expired"),
+    (wrong_name, "identity", "its certificate names client.example.evil, who is not allowed"),
+    (nearly_the_name, "identity", f"its certificate names {SPIFFE}/2, who is not allowed"),
+    (no_alpn, "alpn", "it negotiated None where ALPN must be 'h2'"),
+    (other_alpn, "alpn", "it negotiated None where ALPN must be 'h2'"),
+    (tls_1_1, "handshake", "unsupported protocol"),
+    (old_cipher, "handshake", "no shared cipher"),
+    (believes_another, "handshake|hung_up", "(it hung up during the handshake|.*unknown ca)"),
 ]
 
 
-@pytest.mark.parametrize(("client_of", "reason"), REFUSED, ids=lambda each: getattr(each, "__name__", ""))
+@pytest.mark.parametrize(
+    ("client_of", "reason", "sentence"), REFUSED, ids=lambda each: getattr(each, "__name__", "")
+)
 async def test_anybody_else_hears_nothing_and_is_one_line_in_the_log(
     client_of: Callable[[Authority, Authority], ssl.SSLContext],
     reason: str,
+    sentence: str,
     ca: Authority,
     other_ca: Authority,
     client: Shown,
@@ -231,8 +235,9 @@ async def test_anybody_else_hears_nothing_and_is_one_line_in_the_log(
     async with door(ca, server, SPIFFE) as here:
         assert await here.heard(client_of(ca, other_ca)) == b""
         (line,) = await told(caplog)
-        assert re.fullmatch(f"TLS: client PEER refused: {reason}", line)
-        assert here.acceptor.refused == 1
+        assert re.fullmatch(f"TLS: client PEER refused: {sentence}", line)
+        assert list(here.acceptor.refused.values()) == [1]
+        assert set(here.acceptor.refused) <= set(reason.split("|"))
         assert await here.heard(hello(ca, client)) == b"secrethello"  # nobody else noticed
 
 
@@ -244,6 +249,7 @@ async def test_plain_text_is_told_from_a_bad_handshake(
         assert b"secret" not in await here.heard(None, says)
         (line,) = await told(caplog)
         assert line == "TLS: client PEER refused: it does not speak TLS; this port takes no plain text"
+        assert here.acceptor.refused == {"plaintext": 1}
 
 
 async def test_whoever_says_nothing_is_cut_off(
@@ -254,6 +260,7 @@ async def test_whoever_says_nothing_is_cut_off(
         assert await here.heard(None, b"") == b""
         (line,) = await told(caplog)
         assert line == "TLS: client PEER refused: it did not finish its handshake within 0.05 s"
+        assert here.acceptor.refused == {"timeout": 1}
 
 
 async def test_whoever_leaves_is_forgotten(
@@ -264,6 +271,7 @@ async def test_whoever_leaves_is_forgotten(
         writer.close()
         (line,) = await told(caplog)
         assert line == "TLS: client PEER refused: it hung up during the handshake"
+        assert here.acceptor.refused == {"hung_up": 1}
 
 
 async def test_too_many_handshakes_at_once_are_refused(
@@ -276,6 +284,7 @@ async def test_too_many_handshakes_at_once_are_refused(
         assert await asyncio.wait_for(reader.read(), WITHIN) == b""
         (line,) = await told(caplog)
         assert line == "TLS: client PEER refused: too many handshakes are under way"
+        assert here.acceptor.refused == {"too_many": 1}
         for writer in (silent, second):
             writer.close()
 

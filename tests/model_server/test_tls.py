@@ -76,7 +76,8 @@ def test_beyond_this_machine_it_is_tls_or_a_plain_word(models: dict[str, Path], 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--tls-cert", "/no/cert"), "--tls-cert '/no/cert': needs --tls-cert and --tls-key"),
+        (("--tls-cert", "/no/cert"), "--tls-cert '/no/cert': needs --tls-key, the certificate's "),
+        (("--tls-key", "/no/key"), "--tls-key '/no/key': needs --tls-cert, the certificate of "),
         (("--tls-cert", "/no/cert", "--tls-key", "/no/key"), "--tls-cert '/no/cert': cannot be read"),
         (("--check-tls-name", "a"), "--check-tls-name 'a': needs --tls-cert and --tls-key"),
         (("--check-tls-skip-verify",), "--check-tls-skip-verify '': needs --tls-cert and --tls-key"),

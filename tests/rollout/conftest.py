@@ -58,6 +58,15 @@ class Site:
         assert entry is not None
         return entry.revision
 
+    async def seen(self, revision: int) -> None:
+        """Return when a sidecar has told the history of this revision. One that was replaced before a sidecar
+        asked for it never gets there: Consul tells of the latest only.
+        """
+        key = contract.history_key(self.service, revision)
+        answer = await self.consul.get(key)
+        while answer.value is None:
+            answer = await self.consul.get(key, index=answer.index, wait=30)
+
     async def document(self) -> Any:
         entry = (await self.consul.get(contract.traffic_key(self.service))).value
         return json.loads(entry.value) if entry else None

@@ -8,11 +8,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from mesh import contract
 from mesh.consul import Consul, ConsulAddress, Entry
 from mesh.traffic import Invalid, Problem, parse
+
+LIFE = 3600
+"""Seconds that its session lasts: nobody renews it, and no test takes as long."""
 
 Opinion = Callable[[bytes], tuple[Problem, ...]]
 """Why a sidecar refuses a document; nothing if it applies it."""
@@ -36,19 +39,21 @@ def contrary(raw: bytes) -> tuple[Problem, ...]:
 async def sidecar(
     consul_address: str, service: str, *, id: str = "sidecar-1", opinion: Opinion = valid, deaf: bool = False
 ) -> AsyncIterator[None]:
-    """A live sidecar of the service; a `deaf` one looks once at the beginning and never again."""
+    """A live sidecar of the service; a `deaf` one looks once at the beginning and never again.
+
+    It is told of the latest document only, as every watcher of Consul is. If it fails, so does the test.
+    """
     async with Consul(ConsulAddress.parse(consul_address)) as consul:
-        session = await consul.create_session(name=id, ttl=10)
+        session = await consul.create_session(name=id, ttl=LIFE)
         state = _State(service, id, opinion)
         index = await state.look(consul, session, index=None)
-        task = asyncio.create_task(_follow(state, consul, session, index)) if not deaf else None
         try:
-            yield
+            async with asyncio.TaskGroup() as tasks:
+                following = None if deaf else tasks.create_task(_follow(state, consul, session, index))
+                yield
+                if following:
+                    following.cancel()
         finally:
-            if task:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
             await consul.destroy_session(session)
 
 

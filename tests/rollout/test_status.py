@@ -47,6 +47,14 @@ def test_a_revision_of_a_consul_that_lost_its_data_is_not_obeyed() -> None:
     assert found.stand(30) is Stand.BEHIND
 
 
+def test_where_the_document_has_gone_a_sidecar_keeps_its_last_good_one_and_refuses_nothing() -> None:
+    """As after a Consul that lost its data: there is no revision to obey, to refuse or to be behind of."""
+    (found,) = sidecars([entry({**STATUS, "error": None})])
+    assert found.stand(0) is Stand.KEEPS
+    (default,) = sidecars([entry({**STATUS, "revision": 0, "error": None})])
+    assert default.stand(0) is Stand.OBEYS
+
+
 def test_a_key_without_a_session_is_nobodys() -> None:
     assert sidecars([entry(STATUS, session=None)]) == ()
 

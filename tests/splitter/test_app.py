@@ -1,6 +1,7 @@
 """The whole sidecar as a process, beside a real Consul: how it begins, how it ends, and what it leaves."""
 
 import asyncio
+import contextlib
 import json
 import re
 import signal
@@ -15,7 +16,9 @@ import pytest
 
 from mesh import contract
 from mesh.consul import Consul, ConsulAddress
+from mesh.tls_expiry import expiries
 from mesh.tracefile import read_spans
+from tests.certificates import Authority
 from tests.consul_agent import ConsulAgent, consul_binary
 from tests.e2e.harness.process import Process, program
 from tests.splitter.rig import LOOPBACK, SAFE, Backend, Client
@@ -136,6 +139,39 @@ class TestTheBeginning:
                 assert not any("Traceback" in line for line in process.lines)
             finally:
                 await process.stop()
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    async def test_over_tls_its_figures_say_who_was_refused_and_when_certificates_end(
+        self, workers: str, agent: ConsulAgent, tmp_path: Path
+    ) -> None:
+        ca = Authority(tmp_path / "ca")
+        shown = ca.issue("server", "localhost")
+        files = (
+            "--tls-cert",
+            str(shown.cert),
+            "--tls-key",
+            str(shown.key),
+            "--upstream-tls-ca",
+            str(ca.cert),
+        )
+        async with sidecar("tls", agent.address, *files, "--workers", workers) as at:
+            host, _, port = at.address.rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                await reader.read()  # it is told what is wrong, and then the end
+            writer.close()
+            page = (await at.get("/metrics"))[1]
+        assert 'verdigris_tls_refused_total{service="tls",reason="plaintext"} 1\n' in page
+        for side in ("client", "upstream"):
+            for outcome in ("applied", "refused"):
+                labels = f'service="tls",side="{side}",outcome="{outcome}"'
+                assert f"verdigris_tls_reloads_total{{{labels}}} 0\n" in page
+        for name, file in (("tls-cert", shown.cert), ("upstream-tls-ca", ca.cert)):
+            (ends,) = expiries(file.read_bytes())
+            family = "verdigris_tls_certificate_expiry_timestamp_seconds"
+            assert f'{family}{{service="tls",file="{name}"}} {ends}\n' in page
+        assert re.search(r"\nverdigris_build_info\{.*\} 1\n", page), "however many processes say so"
 
     async def test_with_consul_down_it_serves_what_it_last_knew(
         self, agent: ConsulAgent, tmp_path: Path

@@ -291,6 +291,20 @@ class TestCancelling:
                 await request.until(lambda each: each.reset == CANCEL)
             assert at.rig.switch.in_flight == 0
 
+    async def test_who_cancels_when_the_answer_has_begun_has_got_something_for_its_cost(self) -> None:
+        """The first of a stream of answers may be all that it wanted: no rapid reset, however many."""
+        async with pair({"split": {"blue": 100}}) as at:
+            for answered in (False, True):
+                call = at.client.call(UNSAFE)
+                request = await at.blue.request()
+                if answered:
+                    request.headers((b":status", b"200"))
+                    await call.until(lambda each: each.blocks)
+                call.cancel()
+                await request.until(lambda each: each.reset is not None)
+            (connection,) = at.rig.switch.clients
+            assert connection._early_ends == 1
+
     async def test_a_call_cancelled_while_it_waits_for_a_connection_never_reaches_the_endpoint(self) -> None:
         async with pair() as at:
             red = await at.rig.endpoint("red", acknowledges=False)

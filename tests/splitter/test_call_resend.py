@@ -20,6 +20,13 @@ TO_GREEN = {"split": {"blue": 0, "green": 100}}
 """A cut-over, so green serves and blue is the fallback."""
 
 
+async def _unprocessed(call: Exchange) -> str:
+    """The client is told so, and stopped if it still sends: what is said."""
+    await call.end()
+    assert (call.status, call.reset) in ((UNAVAILABLE, None), (UNAVAILABLE, frames.NO_ERROR))
+    return call.message
+
+
 class TestWhatWasNotProcessed:
     """A refused stream, a GOAWAY, a refused connection: sent again whatever the method."""
 
@@ -97,7 +104,9 @@ class TestWhatWasNotProcessed:
             call = at.client.call(UNSAFE)
             for _ in range(MAX_TURNED_AWAY + 1):  # it may only have been full, each time
                 (await at.blue.request()).cancel(REFUSED)
-            assert (await call.end()).reset == REFUSED
+            assert len(at.blue.peers) == 1
+            why = f"it has been refused {MAX_TURNED_AWAY + 1} times"
+            assert await _unprocessed(call) == f"{at.blue.endpoint} did not process the call, and {why}"
             assert at.rig.counted() == {("blue", "split", "UNAVAILABLE"): 1}
 
 
@@ -230,6 +239,53 @@ class TestAcrossColors:
             assert at.rig.counted() == {("blue", "fallback", "OK"): 1}
 
 
+class TestADocumentThatChangesMeanwhile:
+    """A call that still waits for its first endpoint obeys the document that takes this endpoint away."""
+
+    @BOTH
+    async def test_without_fallback_too_it_goes_where_the_new_one_says(self, path: bytes) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}, "fallback": False})
+            await red.connection()
+            call = at.client.call(path)
+            await at.client.sync()
+            revision = at.rig.put({"split": {"green": 100}, "fallback": False})
+            request = await at.green.request()
+            (serving,) = [stream for each in at.rig.switch.clients for stream in each.streams.values()]
+            assert serving.table.revision == revision  # type: ignore[attr-defined]
+            request.answer()
+            assert (await call.end()).status == 0
+            assert at.rig.counted() == {("green", "split", "OK"): 1}
+            assert at.rig.observer.failed_legs == {}
+
+    async def test_by_the_new_key_and_the_new_overrides(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}, "fallback": False})
+            await red.connection()
+            calls = [at.client.call(UNSAFE, (b"x-user", b"7")), at.client.call(UNSAFE, (b"x-tester", b"1"))]
+            await at.client.sync()
+            override = {"metadata": {"x-tester": "1"}, "color": "green"}
+            document = {"split": {"blue": 100}, "key": {"metadata": "x-user"}, "overrides": [override]}
+            at.rig.put(document | {"fallback": False})
+            (await at.blue.request()).answer()
+            (await at.green.request()).answer()
+            assert [(await call.end()).status for call in calls] == [0, 0]
+            assert at.rig.counted() == {("blue", "key", "OK"): 1, ("green", "override", "OK"): 1}
+
+    async def test_what_leads_nowhere_is_told_so(self) -> None:
+        async with pair({"split": {"blue": 100}}) as at:
+            red = await at.rig.endpoint("red", acknowledges=False)
+            at.rig.put({"split": {"red": 100}, "fallback": False})
+            await red.connection()
+            call = at.client.call(UNSAFE)
+            await at.client.sync()
+            at.rig.put({"split": {"black": 100}, "fallback": False})
+            await call.end()
+            assert (call.status, call.message) == (UNAVAILABLE, "the endpoint has left")
+
+
 class TestAnEndpointThatIsFull:
     """It refuses streams that its SETTINGS allow, as gRPC servers do whose handlers outlive their answers."""
 
@@ -290,15 +346,15 @@ class TestAnEndpointThatIsFull:
             await at.client.sync()
             await requests[0].peer.sync()
             pool = next(iter(at.rig.control.endpoints.pools.values()))
-            assert (pool.connections[0].given, pool.connections[0].has_room) == (0, False)
+            assert (pool.connections[0].allowance, pool.connections[0].has_room) == (0, False)
             for request in requests[:4]:
                 request.answer()
             for _ in range(2):
                 (await at.blue.request()).answer()
             assert {(await call.end()).status for call in calls} == {0}
-            while not pool.connections[0].given:  # it rests for a moment
+            while not pool.connections[0].allowance:  # it rests for a moment
                 await at.client.sync()
-            assert pool.connections[0].given == 4
+            assert pool.connections[0].allowance == 4
 
 
 class TestAQueryOfDeath:
@@ -313,8 +369,7 @@ class TestAQueryOfDeath:
             for _ in range(2):
                 _, request = await at.rig.request()
                 request.peer.goaway(0, frames.ENHANCE_YOUR_CALM)
-            await call.end()
-            assert call.reset == REFUSED
+            assert "ended through an error of the protocol" in await _unprocessed(call)
             assert all([await backend.quiet() for backend in at.rig.backends])
 
     async def test_nor_where_it_is_we_who_end_the_connection(self) -> None:
@@ -454,15 +509,19 @@ class TestNever:
             repeated = sum(at.rig.observer.failed_legs.values())
             assert 130 <= repeated <= 100 + 10 * seconds + calls / 5 + 1
 
-    async def test_when_more_than_64_kib_of_the_request_are_gone(self) -> None:
+    @pytest.mark.parametrize("how", ["is refused", "is above the last id of a goaway"])
+    async def test_when_more_than_64_kib_of_the_request_are_gone(self, how: str) -> None:
         async with pair() as at:
             call = at.client.call(body=b"a" * 60_000, end=False)
             request = await at.blue.request()
             call.send(b"b" * 6_000)
             await request.until(lambda each: len(each.data) == 66_000)
-            request.cancel(REFUSED)
-            assert (await call.end()).reset == REFUSED
+            request.cancel(REFUSED) if how == "is refused" else request.peer.goaway(0)
+            why = "only requests of up to 64 KiB are kept to be sent again"
+            assert await _unprocessed(call) == f"{at.blue.endpoint} did not process the call, and {why}"
+            await request.peer.sync()
             assert await at.blue.quiet()
+            assert at.rig.counted() == {("blue", "split", "UNAVAILABLE"): 1}
 
     async def test_when_it_came_in_more_pieces_than_are_worth_keeping(self) -> None:
         async with pair() as at:
@@ -472,7 +531,7 @@ class TestNever:
                 call.send(b"x")
             await request.until(lambda each: len(each.data) == 1_025)
             request.cancel(REFUSED)
-            assert (await call.end()).reset == REFUSED
+            await _unprocessed(call)
 
     async def test_after_the_client_has_cancelled(self) -> None:
         async with pair() as at:

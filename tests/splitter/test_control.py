@@ -208,11 +208,18 @@ class TestHealth:
             )
 
 
-async def test_what_it_logs_at_a_good_edit_names_the_revision(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_it_logs_at_a_good_edit_is_the_revision_and_what_it_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     async with Rig() as rig:
-        rig.put({"split": {"blue": 100}})
-        assert "revision 1 is applied" in caplog.text
+        rig.put({"split": {"blue": 90, "green": 10}, "key": {"metadata": "x-user-id"}, "note": "as\nasked"})
+        rig.knowledge.on_document(None, False)
+    told = [each.getMessage() for each in caplog.records if each.name == "splitter.control"]
+    assert told == [
+        "revision 1 is applied: blue 90, green 10; key x-user-id; note: as",
+        "the default, for there is no document, is applied: blue 100",
+    ]
 
 
 async def test_the_status_says_what_an_operator_asks(clock: Clock) -> None:

@@ -1,8 +1,11 @@
 """What the splitter promises of endpoints that fail: left out while others serve, tried again, and told about."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+import pytest
 
 from mesh.http2 import frames
 from splitter.ejection import FAILURES
@@ -73,6 +76,39 @@ async def test_one_real_call_probes_it_and_its_success_restores_it() -> None:
         await at.client.sync()
         assert not at.pool.ejection.ejected
         assert at.bad in [await at.call() for _ in range(40)]
+
+
+async def test_who_is_left_out_is_a_warning_in_the_status_and_its_return_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "splitter.control")
+    async with two() as at:
+        assert at.rig.control.describe()["warnings"] == []
+        await at.eject()
+        name = f"blue 127.0.0.1:{at.bad.port}"
+        assert at.rig.control.describe()["warnings"] == [
+            f"{name} is left out of primary calls for a while, because those that it got have failed"
+        ]
+        caplog.clear()
+        at.pool.ejection._probe_at = 0
+        probe, request = at.client.call(UNSAFE), await at.bad.request()
+        request.answer()
+        await probe.end()
+        await at.client.sync()
+        assert at.rig.control.describe()["warnings"] == []
+        told = [
+            (each.levelname, each.getMessage()) for each in caplog.records if each.name == "splitter.control"
+        ]
+        assert told == [("INFO", f"{name} gets primary calls again: its probe was answered")]
+
+
+async def test_one_that_left_while_it_was_left_out_did_not_return(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "splitter.control")
+    async with two() as at:
+        await at.eject()
+        at.rig.deregister(at.bad)
+        assert at.rig.control.describe()["warnings"] == []
+        assert "again" not in caplog.text
 
 
 async def test_a_probe_that_fails_ejects_it_for_longer() -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,13 @@ from mesh.consul import ConsulAddress
 from mesh.http2.limits import Limits
 from mesh.tls import ClientTLS, ServerTLS
 from splitter import __main__ as module
+from splitter import app
 from splitter.__main__ import main
 from splitter.settings import Settings
+from splitter.worker import Orders
 from tests.certificates import Authority
+from tests.consul_agent import ConsulAgent
+from tests.splitter.test_settings import GIVEN
 
 GOOD = ["--service", "recommender", "--listen", "127.0.0.1:0", "--consul-addr", "127.0.0.1:1"]
 
@@ -39,14 +44,35 @@ class TestAProcess:
         assert code == 64
         assert said == "splitter: --listen: must be HOST:PORT with a port from 0 to 65535 (found 'nowhere')\n"
 
-    def test_that_cannot_listen_ends_with_1_and_says_where(self) -> None:
+    @pytest.mark.parametrize("option", ["--listen", "--admin"])
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_that_cannot_listen_ends_with_1_and_says_where(
+        self, option: str, workers: str, agent: ConsulAgent
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-            code, said = ended(*GOOD, "--admin", f"127.0.0.1:{port}")
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            reached = ("--consul-addr", agent.address, "--workers", workers)
+            code, said = ended(*GOOD, *reached, option, address)
         assert code == 1
-        assert "address already in use" in said.lower()
-        assert str(port) in said
+        assert said.splitlines()[-1] == (
+            f"splitter: {option} '{address}': cannot listen there: address already in use"
+        )
         assert "Traceback" not in said
+
+    def test_on_a_host_that_nobody_knows_says_so(self, agent: ConsulAgent) -> None:
+        where = "nobody.invalid:1"
+        code, said = ended(*GOOD, "--consul-addr", agent.address, "--plaintext", "--listen", where)
+        assert code == 1
+        line = said.splitlines()[-1]
+        assert line.startswith(f"splitter: --listen '{where}': cannot listen there: ")
+        assert "Errno" not in line
+
+    def test_says_its_version(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "splitter", "--version"], capture_output=True, text=True, timeout=60
+        )
+        said = f"splitter, version {version('verdigris')}\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
 @pytest.fixture
@@ -83,12 +109,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         ([*GOOD, "--drain", "soon"], "'--drain': 'soon'"),
         ([*GOOD, "--drain", "-1"], "--drain: must be from 0"),
         ([*GOOD, "--listen", "0.0.0.0:1"], "--listen: an address that is not loopback needs --tls-cert"),
-        ([*GOOD, "--tls-cert", __file__], "--tls-cert: needs --tls-cert and --tls-key"),
+        ([*GOOD, "--tls-cert", __file__], "--tls-cert: needs --tls-key"),
         ([*GOOD, "--tls-cert", __file__, "--tls-key", __file__], "--tls-cert: holds no PEM certificate"),
         ([*GOOD, "--tls-client-name", "a"], "--tls-client-name: needs --tls-cert and --tls-key"),
         ([*GOOD, "--upstream-tls-ca", "/no/ca"], "--upstream-tls-ca: cannot be read"),
         ([*GOOD, "--upstream-tls-name", "a"], "--upstream-tls-name: needs --upstream-tls-ca"),
-        ([*GOOD, "--limit", "max_streams"], "--limit: must be NAME=VALUE"),
+        ([*GOOD, "--upstream-tls-key", "/no/key"], "--upstream-tls-key: needs --upstream-tls-cert"),
+        ([*GOOD, "--limit", "max_streams"], "--limit 'max_streams': must be NAME=VALUE"),
         ([*GOOD, "--workers", "0"], "--workers: must be from 1 to 256"),
         ([*GOOD, "--watchdog", "-1"], "--watchdog: must be from 0.01"),
         ([*GOOD, "--log-level", "loud"], "'--log-level': 'loud'"),
@@ -103,6 +130,36 @@ def test_a_bad_setting_is_refused_by_name_and_nothing_starts(
     assert main(arguments) == 64
     assert culprit in capsys.readouterr().err
     assert started == []
+
+
+@pytest.mark.parametrize(("compiled", "lines"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_an_interpreted_data_path_is_a_warning_once_a_sidecar(
+    compiled: bool,
+    lines: int,
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Nothing:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        async def run(self) -> None:
+            pass
+
+    for name in ("Single", "Supervisor", "Worker"):
+        monkeypatch.setattr(app, name, Nothing)
+    monkeypatch.setattr(app, "COMPILED", compiled)
+    settings = Settings(**{**GIVEN, "workers": workers})
+    await app.App(settings, say=print).run()
+    for number in range(workers if workers > 1 else 0):
+        for name, value in Orders(number, "a", 1, ()).to_environment().items():
+            monkeypatch.setenv(name, value)
+        await app.App(settings, say=print).run()
+    told = [each.getMessage() for each in caplog.records]
+    assert len(told) == lines
+    assert all("the data path is interpreted" in each for each in told)
 
 
 def test_only_the_service_must_be_given(started: list[Settings]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -154,6 +155,28 @@ async def test_it_waits_longer_each_time_that_it_did_not_last(
         await at.until(lambda: at.member.restarts >= 4)
     delays = [line.rpartition("about ")[2] for line in caplog.text.splitlines() if "starting it" in line]
     assert delays[:4] == ["0.01 s", "0.02 s", "0.04 s", "0.04 s"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "level", "said"),
+    [
+        ("", logging.INFO, "worker 3 has drained and ended; starting it again"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            logging.ERROR,
+            "worker 3 was ended by SIGKILL; starting it again",
+        ),
+    ],
+    ids=["drained", "killed"],
+)
+async def test_one_that_drained_because_somebody_asked_is_no_error_and_one_that_died_is(
+    ends: str, level: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with running("-c", ends) as at:
+        await at.until(lambda: at.member.restarts >= 1)
+    first = next(each for each in caplog.records if each.name == module.__name__)
+    assert (first.levelno, first.getMessage().partition(" in about")[0]) == (level, said)
 
 
 async def test_its_orders_reach_it_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What `splitter.metrics` promises: figures that Prometheus reads as they are meant."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 from prometheus_client.metrics_core import Metric
@@ -55,6 +56,7 @@ async def test_every_family_has_its_type_and_its_help() -> None:
             "verdigris_resends": "counter",
             "verdigris_resends_refused": "counter",
             "verdigris_ejections": "counter",
+            "verdigris_endpoint_ejected": "gauge",
             "verdigris_connection_faults": "counter",
             "verdigris_stream_faults": "counter",
             "verdigris_spans_lost": "counter",
@@ -70,6 +72,7 @@ async def test_every_family_has_its_type_and_its_help() -> None:
             "verdigris_warnings": "gauge",
             "verdigris_consul_up": "gauge",
             "verdigris_endpoints": "gauge",
+            "verdigris_build_info": "gauge",
         }
         assert all(family.documentation for family in families.values())
 
@@ -140,6 +143,20 @@ async def test_faults_resends_and_ejections_are_counted_by_why() -> None:
         assert values(families["verdigris_ejections"], "service", "color") == {("recommender", "green"): 1}
 
 
+async def test_whether_an_endpoint_is_left_out_is_shown_for_each_and_by_role() -> None:
+    async with pair(MIRRORED) as at:
+        endpoints, shadows = at.rig.control.endpoints.pools, at.rig.control.shadow_endpoints.pools
+        shadows[at.blue.endpoint].ejection.eject(now=0)
+        family = scraped(at.rig)["verdigris_endpoint_ejected"]
+        blue, green = (f"127.0.0.1:{each.port}" for each in (at.blue, at.green))
+        assert values(family, "color", "endpoint", "role") == {
+            ("blue", blue, "primary"): 0,
+            ("green", green, "primary"): 0,
+            ("blue", blue, "shadow"): 1,
+        }
+        assert not any(pool.ejection.ejected for pool in endpoints.values())
+
+
 async def test_connections_and_streams_are_shown_on_either_side() -> None:
     async with pair() as at:
         call = at.client.call()
@@ -185,6 +202,12 @@ class TestSums:
             "b": {(): 0.5},
         }
         assert one["h"] == {(): [10, 1, 0]}, "what is summed stays as it was"
+
+    def test_of_a_certificate_s_end_the_earliest_that_any_process_uses_is_shown(self) -> None:
+        name = "verdigris_tls_certificate_expiry_timestamp_seconds"
+        assert figures.total({name: {("tls-cert",): end}} for end in (3.0, 1.0, 2.0)) == {
+            name: {("tls-cert",): 1.0}
+        }
 
     @pytest.mark.parametrize("length", [0, 1, figures.SLICE, 3 * figures.SLICE + 1])
     def test_they_travel_as_json(self, length: int) -> None:
@@ -253,6 +276,16 @@ async def test_the_state_says_what_an_alert_asks() -> None:
             ("green", "healthy"): 0,
         }
         call.cancel()
+
+
+@pytest.mark.parametrize(("compiled", "said"), [(True, "compiled"), (False, "interpreted")])
+async def test_the_page_says_which_build_it_is_of(
+    compiled: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "COMPILED", compiled)
+    async with pair() as at:
+        info = scraped(at.rig)["verdigris_build_info"]
+        assert values(info, "version", "data_path") == {(version("verdigris"), said): 1}
 
 
 async def test_whatever_a_client_calls_a_method_the_page_stays_readable() -> None:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import pytest
 
@@ -12,12 +13,20 @@ from mesh.http2 import frames
 from mesh.http2.stream import Stream
 from splitter import connector as module
 from splitter.endpoint import Endpoint, Pace
-from splitter.pool import Pool
-from splitter.upstream import Upstream
+from splitter.pool import UNCONNECTED, Pool
+from splitter.upstream import PAUSE, STEP, Upstream
 from tests.splitter.rig import LOOPBACK, Backend
 from tests.splitter.wire import News, Peer
 
 ONE = {frames.MAX_CONCURRENT_STREAMS: 1}
+
+
+class Asking(Stream):
+    """Says to its connection that it was refused, as a leg does."""
+
+    def on_reset(self, code: int) -> None:
+        if code == frames.REFUSED_STREAM:
+            cast("Upstream", self.connection).refused()
 
 
 @dataclass(eq=False)
@@ -34,7 +43,8 @@ class Waiting:
 
     def attach(self, connection: Upstream) -> None:
         self.connection = connection
-        self.stream = connection.open(Stream)
+        self.stream = Asking(connection, connection.next_id)
+        connection.open(self.stream)
         self.news.tell()
 
     def reject(self, reason: str) -> None:
@@ -68,6 +78,12 @@ class Connecting:
             self.pool.hold(call)
         else:
             call.attach(connection)
+        return call
+
+    async def served(self) -> Waiting:
+        """A call that has a connection, as soon as there is one with room."""
+        call = self.call()
+        await self.news.until(lambda: call.connection, what="a connection with room")
         return call
 
     async def usable(self, value: bool) -> None:
@@ -357,6 +373,153 @@ class TestManyCalls:
             first.end()
             assert waiting.connection is first.connection
             assert at.turns == []
+
+
+class TestAnEndpointThatRefuses:
+    """It answers REFUSED_STREAM though its SETTINGS allow more."""
+
+    async def test_gets_no_second_connection_for_it(self) -> None:
+        async with connecting() as at:
+            peer = await at.connected()
+            begun, calls = [at.call() for _ in range(10)], [Waiting(at.news) for _ in range(100)]
+            await _refuse(peer, *begun)
+            for call in calls:
+                at.pool.hold(call)
+            for number in range(3):
+                await at.news.until(lambda number=number: calls[number].stream)
+                assert at.pool.in_flight == len(calls) - number
+                assert len(at.pool.connections[0].streams) == 1
+                await _refuse(peer, calls[number])
+            assert len(at.server.peers) == 1
+
+    async def test_also_where_the_others_are_full(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            first, second = at.call(), at.call()
+            await at.news.until(lambda: second.connection)
+            await _refuse(at.server.peers[1], second)
+            third = at.call()
+            await at.news.until(lambda: third.connection)
+            assert third.connection is second.connection
+            assert first.stream is not None
+            assert len(at.server.peers) == 2
+
+    async def test_rests_ever_longer_until_it_serves_one(self) -> None:
+        async with connecting() as at:
+            peer = await at.connected()
+            connection = at.pool.connections[0]
+            for pause in (1, 2, 4, 8):
+                assert connection._pause == pause * PAUSE
+                await _refuse(peer, await at.served())
+            served, refused = await at.served(), at.call()
+            served.end()
+            await at.news.until(lambda: refused.stream)
+            await _refuse(peer, refused)
+            assert connection._pause == 2 * PAUSE
+
+    async def test_then_gets_what_it_carried_and_a_few_more_with_time(self) -> None:
+        async with connecting(settings={frames.MAX_CONCURRENT_STREAMS: 11}) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(4)]
+            connection = at.pool.connections[0]
+            calls[0].end()
+            connection.refused()
+            assert (connection.allowance, connection.has_room) == (0, False)
+            connection._resume()
+            assert (connection.allowance, connection.has_room) == (3, False)
+            connection._recover()
+            assert connection.allowance == 3 + STEP
+            connection._recover()
+            assert connection.allowance == 11
+            assert connection._recovery is None
+
+    async def test_weighs_more_than_one_with_room_as_long_as_it_rests(self) -> None:
+        async with connecting() as at:
+            await at.connected()
+            at.call()
+            assert at.pool.load == 1
+            at.pool.connections[0].refused()
+            assert at.pool.load == UNCONNECTED + 1
+
+    @pytest.mark.parametrize("how", ["by resets", "by its SETTINGS"])
+    async def test_is_not_waited_for_longer_than_one_without_a_connection(self, how: str) -> None:
+        none = {frames.MAX_CONCURRENT_STREAMS: 0} if how == "by its SETTINGS" else {}
+        async with connecting(settings=none, pace=replace(FAST, hold_limit=0.0)) as at:
+            peer = await at.connected()
+            first, waiting = at.call(), at.call()
+            if how == "by resets":
+                await _refuse(peer, first, waiting)
+                waiting = at.call()
+            await at.news.until(lambda: waiting.rejected)
+            assert waiting.rejected == f"{at.server.endpoint} has refused all calls for 0 s"
+
+    async def test_but_has_served_one_since_may_be_waited_for(self) -> None:
+        async with connecting() as at:
+            peer = await at.connected()
+            await _refuse(peer, at.call())
+            connection = at.pool.connections[0]
+            served = await at.served()
+            assert (connection.is_barren(0.0), connection.is_barren(60.0)) == (True, False)
+            served.end()
+            assert not connection.is_barren(0.0)
+
+
+class TestSurplus:
+    async def test_a_connection_that_carried_nothing_for_a_while_is_closed_with_a_goaway(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(3)]
+            await at.news.until(lambda: all(call.connection for call in calls))
+            calls[0].end()
+            calls[1].end()
+            _pass(at.pool, FAST.surplus)
+            assert len(at.pool.connections) == 3
+            _pass(at.pool, 1)
+            for peer in at.server.peers[:2]:
+                await peer.gone()
+                assert peer.goaways == [(0, frames.NO_ERROR)]
+            assert [len(each.streams) for each in at.pool.connections] == [1]
+            assert at.turns == []
+
+    async def test_the_last_one_stays(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(3)]
+            await at.news.until(lambda: all(call.connection for call in calls))
+            for call in calls:
+                call.end()
+            _pass(at.pool, 2 * FAST.surplus)
+            for peer in at.server.peers[:2]:
+                await peer.gone()
+            await at.server.peers[2].sync()
+            assert len(at.server.open) == 1
+            assert at.pool.connected
+
+    async def test_calls_that_come_and_go_between_two_looks_count(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(2)]
+            await at.news.until(lambda: all(call.connection for call in calls))
+            calls[1].end()
+            for _ in range(3):
+                _pass(at.pool, FAST.surplus - 1)
+                at.call().end()
+            _pass(at.pool, FAST.surplus - 1)
+            assert len(at.pool.connections) == 2
+
+
+async def _refuse(peer: Peer, *calls: Waiting) -> None:
+    """As the endpoint does it, all at once."""
+    ids = [call.stream.id for call in calls if call.stream is not None]
+    peer.say(b"".join(frames.rst_stream(each, frames.REFUSED_STREAM) for each in ids))
+    await peer.sync()
+
+
+def _pass(pool: Pool, seconds: float) -> None:
+    """Time, as the caretaker tells it."""
+    for _ in range(round(seconds)):
+        for connection in list(pool.connections):
+            connection.on_second()
 
 
 class TestLeaving:

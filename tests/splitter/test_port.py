@@ -59,7 +59,7 @@ def test_nobody_else_gets_it_though_all_would_share(held: tuple[Bound, ...], lis
     made = listeners(held, listening)
     address = Address("127.0.0.1", held[0][1][1])
     try:
-        with pytest.raises(OSError, match=r"cannot listen on 127.0.0.1:\d+: .*in use"), reserved(address):
+        with pytest.raises(OSError, match=r"--listen '127.0.0.1:\d+': .*in use"), reserved(address):
             pass
         with socket.socket() as stranger:
             stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,8 +73,21 @@ def test_nobody_else_gets_it_though_all_would_share(held: tuple[Bound, ...], lis
 def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
+        with pytest.raises(OSError, match="--listen") as refused:
             reserved(Address("127.0.0.1", port)).__enter__()
+    assert str(refused.value) == (f"--listen '127.0.0.1:{port}': cannot listen there: address already in use")
+
+
+def test_a_worker_that_does_not_get_it_says_which() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = taken.getsockname()
+        with pytest.raises(OSError, match=f"^--listen '127.0.0.1:{where[1]}': cannot listen there: "):
+            next(shared(((socket.AF_INET, where),)))
+
+
+def test_what_goes_wrong_while_it_is_held_is_no_fault_of_the_address() -> None:
+    with pytest.raises(OSError, match=r"^\[Errno 28\] full$"), reserved(ANY):
+        raise OSError(28, "full")
 
 
 def test_the_next_supervisor_gets_the_port_that_draining_workers_only_talk_on() -> None:

@@ -153,20 +153,19 @@ def test_limits_have_defaults_and_may_be_given_by_name() -> None:
     [
         (("max_streams",), "must be NAME=VALUE"),
         (("=1",), "must be NAME=VALUE"),
-        (("max_dreams=1",), "knows no 'max_dreams', only max_connections, max_streams"),
+        (("max_dreams=1",), "there is no limit 'max_dreams', only max_connections, max_streams"),
         (("max_streams=1", "max_streams=2"), "max_streams is given twice"),
         (("max_streams=1.5",), "must be a whole number"),
         (("max_streams=",), "must be a whole number"),
         (("write_timeout=soon",), "must be a number"),
-        (("write_timeout=nan",), "write_timeout: at least 1, not nan"),
-        (("max_streams=0",), "max_streams: at least 1, not 0"),
+        (("write_timeout=nan",), "must be at least 1, not nan"),
+        (("max_streams=0",), "must be at least 1, not 0"),
     ],
 )
 def test_a_limit_that_cannot_be_meant_is_refused(pairs: tuple[str, ...], rule: str) -> None:
     with pytest.raises(BadSetting) as refused:
         parse_limits(pairs)
-    assert str(refused.value).startswith(f"--limit: {rule}") or f"must be {rule}" in str(refused.value)
-    assert f"(found {pairs[-1]!r})" in str(refused.value)
+    assert str(refused.value).startswith(f"--limit {pairs[-1]!r}: {rule}")
 
 
 def test_two_processes_are_two_sidecars_though_host_and_pid_are_the_same() -> None:

@@ -1,6 +1,7 @@
 """What `splitter.switch` promises: one decision per call, at its first block, whatever connection it comes on."""
 
 import asyncio
+import sys
 
 import hpack
 
@@ -137,3 +138,23 @@ async def test_what_is_in_flight_is_counted_over_all_clients() -> None:
         for call in calls:
             await call.end()
         assert at.rig.switch.in_flight == 0
+
+
+async def test_calls_leave_no_reference_to_the_connections_they_were_on() -> None:
+    """What is left would keep a connection, its pool and its endpoint for ever: compiled code can lose count."""
+    async with pair({"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 100}]}) as at:
+        client = await at.rig.client()
+        control = at.rig.control
+        pools = (*control.endpoints.pools.values(), *control.shadow_endpoints.pools.values())
+
+        async def references(calls: int) -> list[int]:
+            for _ in range(calls):
+                call = client.call()
+                for backend in (at.blue, at.green):
+                    (await backend.request()).answer()
+                await call.end()
+            await at.rig.news.until(lambda: not any(pool.in_flight for pool in pools))
+            held = (at.rig.switch, *at.rig.switch.clients, *pools, *(pool.connections[0] for pool in pools))
+            return [sys.getrefcount(each) for each in held]
+
+        assert await references(20) == await references(2)

@@ -36,6 +36,8 @@ ANSWER_SIZE: Final = 314_159
 ANSWER: Final = message(bytes(ANSWER_SIZE))
 OK: Final = ((b"grpc-status", b"0"),)
 MAX_CONCURRENT_STREAMS: Final = 3
+LATE: Final = 2
+"""PINGs beside the trailers: a client that has its answer may close before it has answered them."""
 SMALL: Final = 5
 """Bytes of a DATA frame in the padding cases: 300 KB become 15 MB of flow control."""
 REPLIES: Final = {
@@ -58,7 +60,7 @@ class Witness:
     cases: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """Of each case, the number of the connection that each call came on."""
     pings: int = 0
-    """Sent, and not answered yet."""
+    """Sent, and not answered yet; those beside the trailers count only while their connection stands."""
     too_many: int = 0
     """Streams that were opened though MAX_CONCURRENT_STREAMS was known not to allow it."""
 
@@ -75,6 +77,7 @@ class Misbehaving(Connection):
         self._witness, self._number = witness, witness.connections
         self._cases: dict[int, str] = {}
         self._unacknowledged, self._limited = 1, False
+        self._pings = 0
 
     def answer(self, request: Request) -> Reply:
         case = request.path.rpartition("/")[2]
@@ -106,12 +109,20 @@ class Misbehaving(Connection):
             self._ping()
 
     def _ping(self) -> None:
-        self._witness.pings += 1
+        self._count_pings(1)
         self._send(PING, 0, 0, bytes(8))
+
+    def _count_pings(self, more: int) -> None:
+        self._pings += more
+        self._witness.pings += more
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self._count_pings(-min(self._pings, LATE))
 
     def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
         if kind == PING and flags & ACK:
-            self._witness.pings -= 1
+            self._count_pings(-1)
         elif kind == SETTINGS and flags & ACK:
             self._unacknowledged -= 1
         elif kind == HEADERS and self._limited and not self._unacknowledged and self._streams:

@@ -8,12 +8,14 @@ from typing import Final
 import pytest
 
 from tests.e2e.harness import needs
+from tests.e2e.harness.once import one_at_a_time
 from tests.e2e.harness.process import CHECKOUT
 
 NODE: Final = CHECKOUT / "tests/e2e/node"
 RUBY: Final = CHECKOUT / "tests/e2e/ruby"
 
 
+@one_at_a_time("npm")
 def node() -> str:
     """Node, with grpc-js as the lock file names it in `node/node_modules`."""
     node = needs.command("node", package="nodejs", also=["nodejs"])

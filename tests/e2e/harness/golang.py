@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from tests.e2e.harness import needs
+from tests.e2e.harness.once import one_at_a_time
 from tests.e2e.harness.process import CHECKOUT
 
 SOURCES: Final = CHECKOUT / "tests/e2e/go"
@@ -15,6 +16,7 @@ LIBRARIES: Final = "/usr/share/gocode"
 PROGRAM: Final = CHECKOUT / ".cache/go/interop"
 
 
+@one_at_a_time("go")
 def interop() -> str:
     """The path of the program, built if its sources are newer; skips where Debian's packages are missing."""
     go = needs.command("go", package="golang-go")

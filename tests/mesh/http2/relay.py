@@ -30,6 +30,7 @@ class Upstream(ClientConnection):
         self.told.append("ready")
 
     def on_settings(self) -> None:
+        super().on_settings()
         self.told.append("settings")
 
     def on_fault(self, fault: ConnectionFault) -> None:
@@ -69,7 +70,8 @@ class Front(ServerConnection):
         if not upstream.has_room:
             stream.send_reset(7)  # REFUSED_STREAM
             return
-        leg = upstream.open(Stream)
+        leg = Stream(upstream, upstream.next_id)
+        upstream.open(leg)
         stream.peer, leg.peer = leg, stream
         upstream.send_block(leg.id, block, end)
         if end:

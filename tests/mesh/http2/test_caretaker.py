@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from mesh.http2 import frames as f
-from mesh.http2.caretaker import Caretaker
+from mesh.http2.caretaker import UNWATCHED, Caretaker
 from mesh.http2.limits import Limits
 from tests.mesh.http2.clock import Days
 from tests.mesh.http2.relay import REQUEST, RESPONSE, TRAILERS, Front, Upstream, linked
@@ -248,3 +248,9 @@ async def test_it_works_by_itself_and_lets_others_work() -> None:
         await task
     for wire in wires:
         assert [each.kind for each in whole(wire.take())][-1] == f.GOAWAY
+
+
+async def test_who_has_no_caretaker_is_watched_by_nobody() -> None:
+    wire = Wire(Upstream())
+    assert (len(UNWATCHED), UNWATCHED.served) == (0, 0)
+    wire.protocol.connection_lost(None)

@@ -29,6 +29,12 @@ class Watched(Stream):
         self.lost = True
 
 
+def opened(connection: Upstream) -> Watched:
+    stream = Watched(connection, connection.next_id)
+    connection.open(stream)
+    return stream
+
+
 async def test_it_is_usable_once_the_upstream_has_acknowledged_our_settings() -> None:
     connection, wire = await greeted()
     assert not connection.has_room
@@ -44,7 +50,7 @@ async def test_it_is_usable_once_the_upstream_has_acknowledged_our_settings() ->
 async def test_streams_have_odd_ids_that_grow_and_the_upstreams_window() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({f.INITIAL_WINDOW_SIZE: 77}) + f.SETTINGS_ACK)
-    streams = [connection.open(Watched) for _ in range(3)]
+    streams = [opened(connection) for _ in range(3)]
     assert [stream.id for stream in streams] == [1, 3, 5]
     assert {stream.send_window for stream in streams} == {77}
 
@@ -52,9 +58,9 @@ async def test_streams_have_odd_ids_that_grow_and_the_upstreams_window() -> None
 async def test_there_is_room_for_as_many_streams_as_the_upstream_allows() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({f.MAX_CONCURRENT_STREAMS: 2}) + f.SETTINGS_ACK)
-    first = connection.open(Watched)
+    first = opened(connection)
     assert connection.has_room
-    second = connection.open(Watched)
+    second = opened(connection)
     assert not connection.has_room
     second.send_reset(f.CANCEL)
     assert connection.has_room
@@ -65,13 +71,26 @@ async def test_there_is_room_for_as_many_streams_as_the_upstream_allows() -> Non
     assert connection.has_room
 
 
+async def test_a_policy_may_allow_less_than_the_upstream_and_never_more() -> None:
+    connection, wire = await greeted()
+    wire.say(f.settings({f.MAX_CONCURRENT_STREAMS: 2}) + f.SETTINGS_ACK)
+    connection.cap(0)
+    assert (connection.allowance, connection.has_room) == (0, False)
+    wire.say(f.settings({f.MAX_CONCURRENT_STREAMS: 5}))
+    assert (connection.allowance, connection.has_room) == (0, False)
+    connection.cap(3)
+    assert (connection.allowance, connection.has_room) == (3, True)
+    connection.cap(9)
+    assert connection.allowance == 5
+
+
 async def test_when_stream_ids_run_out_it_takes_no_more_and_closes_after_the_last() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
-    connection._next_id = f.MAX_STREAM_ID - 2
-    assert connection.open(Watched).id == f.MAX_STREAM_ID - 2
+    connection.next_id = f.MAX_STREAM_ID - 2
+    assert opened(connection).id == f.MAX_STREAM_ID - 2
     assert connection.has_room
-    last = connection.open(Watched)
+    last = opened(connection)
     assert last.id == f.MAX_STREAM_ID
     assert not connection.has_room
     wire.say(f.rst_stream(f.MAX_STREAM_ID - 2, f.CANCEL))
@@ -85,7 +104,7 @@ async def test_when_stream_ids_run_out_it_takes_no_more_and_closes_after_the_las
 async def test_what_a_goaway_leaves_out_was_refused_and_the_rest_goes_on() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
-    streams = [connection.open(Watched) for _ in range(4)]
+    streams = [opened(connection) for _ in range(4)]
     await turn()
     wire.say(f.goaway(3, f.NO_ERROR))
     assert [stream.code for stream in streams] == [None, None, f.REFUSED_STREAM, f.REFUSED_STREAM]
@@ -104,7 +123,7 @@ async def test_what_a_goaway_leaves_out_was_refused_and_the_rest_goes_on() -> No
 async def test_a_goaway_in_two_steps_lets_everything_finish() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
-    stream = connection.open(Watched)
+    stream = opened(connection)
     wire.say(f.goaway(f.MAX_STREAM_ID, f.NO_ERROR))
     assert stream.code is None
     assert not connection.has_room
@@ -121,13 +140,18 @@ async def test_a_goaway_on_an_idle_connection_closes_it() -> None:
     assert connection.told[-1] == "closed"
 
 
-async def test_leaving_waits_for_the_streams_in_flight() -> None:
+async def test_leaving_is_announced_and_waits_for_the_streams_in_flight() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
-    stream = connection.open(Watched)
+    stream = opened(connection)
+    await turn()
+    wire.take()
+    connection.leave()
     connection.leave()
     assert not connection.has_room
     assert not wire.closing
+    await turn()
+    assert [(each.kind, each.payload[:8]) for each in whole(wire.take())] == [(f.GOAWAY, bytes(8))]
     wire.say(f.rst_stream(1, f.NO_ERROR))
     assert stream.code == f.NO_ERROR
     assert wire.closing
@@ -136,7 +160,7 @@ async def test_leaving_waits_for_the_streams_in_flight() -> None:
 async def test_a_fault_of_the_upstream_loses_its_streams_and_leaves_no_room() -> None:
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
-    stream = connection.open(Watched)
+    stream = opened(connection)
     wire.say(f.frame(f.PUSH_PROMISE, 4, 1, bytes(4)))
     assert stream.lost
     assert connection.leaving
@@ -168,8 +192,8 @@ async def test_a_goaway_that_takes_back_what_another_left_out_is_a_fault() -> No
     """What was left out may run elsewhere by now (RFC 9113, 6.8)."""
     connection, wire = await greeted()
     wire.say(f.settings({}) + f.SETTINGS_ACK)
-    stream = connection.open(Watched)
-    connection.open(Watched)
+    stream = opened(connection)
+    opened(connection)
     wire.say(f.goaway(1, f.NO_ERROR) + f.goaway(1, f.NO_ERROR))
     assert connection.faults == []
     wire.say(f.goaway(3, f.NO_ERROR))

@@ -18,6 +18,12 @@ def test_what_is_paid_meanwhile_passes_too() -> None:
     assert not meter.take(1, paid=102)
 
 
+def test_what_was_taken_is_owed_until_it_is_paid() -> None:
+    meter = Meter(3)
+    meter.take(5, paid=100)
+    assert [meter.owed(paid=paid) for paid in (100, 104, 105, 200)] == [5, 1, 0, 0]
+
+
 def test_nothing_is_saved_up_beyond_the_burst() -> None:
     meter = Meter(3)
     assert meter.take(1, paid=0)

@@ -4,12 +4,13 @@ import pytest
 
 from mesh.http2 import frames as f
 from mesh.http2.blocks import Malformed
-from mesh.http2.limits import Limits
+from mesh.http2.limits import LEAST_STREAMS, Limits
+from mesh.http2.offenders import Offenders
 from mesh.http2.stream import Stream
 from tests.mesh.http2.clock import StoppedClock
 from tests.mesh.http2.recorder import Recorder, goaways, recorder
 from tests.mesh.http2.relay import REQUEST, TRAILERS
-from tests.mesh.http2.wire import Wire, told
+from tests.mesh.http2.wire import Wire, told, turn, whole
 
 # Streams given up
 
@@ -137,6 +138,195 @@ async def test_a_client_that_cannot_know_yet_how_many_streams_it_may_open_is_onl
     wire.say(b"".join(f.headers(2 * number + 1, REQUEST, 1) for number in range(100)))
     assert connection.faults == []
     assert connection.stream_faults == 99 * ["refused_max_streams"]
+
+
+# What an address owes
+
+
+class From(Wire):
+    """A wire to a client that has an address."""
+
+    def __init__(self, connection: Recorder, address: str) -> None:
+        self.address = address
+        super().__init__(connection)
+
+    def get_extra_info(self, name: str) -> object:  # type: ignore[override]
+        return (self.address, 50_000) if name == "peername" else None
+
+
+class Place:
+    """Where connections come from, and the time."""
+
+    def __init__(self, **limits: float) -> None:
+        self.clock = StoppedClock()
+        self.limits = Limits(**limits)  # type: ignore[arg-type]
+        self.offenders = Offenders(rate=self.limits.reset_rate)
+
+    async def connect(self, address: str = "127.0.0.1") -> tuple[Recorder, Wire]:
+        connection = Recorder(clock=self.clock, limits=self.limits, offenders=self.offenders)
+        wire = From(connection, address)
+        wire.say(f.PREFACE + f.settings({}) + f.SETTINGS_ACK)
+        await turn()
+        return connection, wire
+
+
+def allowed(wire: Wire) -> int | None:
+    """The MAX_CONCURRENT_STREAMS that the client has been told last."""
+    found = None
+    for each in whole(wire.take()):
+        if each.kind == f.SETTINGS and not each.flags & f.ACK:
+            pairs = dict(f.read_setting(each.payload, at) for at in range(0, len(each.payload), 6))
+            found = pairs.get(f.MAX_CONCURRENT_STREAMS, found)
+    return found
+
+
+async def test_a_new_connection_begins_with_what_its_address_has_left() -> None:
+    place = Place()
+    (_, first), (_, elsewhere) = await place.connect(), await place.connect("10.0.0.1")
+    first.say(rapid(1, 500))
+    assert not first.closing
+    again, second = await place.connect()
+    second.say(rapid(1, 1))
+    assert (again.faults, len(again.calls)) == (["rapid_reset"], 1)
+    elsewhere.say(rapid(1, 500))
+    assert not elsewhere.closing
+
+
+async def test_what_an_address_owes_is_forgiven_at_the_peaceful_rate() -> None:
+    place = Place()
+    (await place.connect())[1].say(rapid(1, 500))
+    place.clock.now += 10
+    again, wire = await place.connect()
+    wire.say(rapid(1, 330))
+    assert again.faults == []
+    wire.say(rapid(1_001, 1))
+    assert again.faults == ["rapid_reset"]
+
+
+async def test_where_nothing_is_left_a_few_calls_may_be_open_and_each_second_more() -> None:
+    place = Place()
+    (await place.connect())[1].say(rapid(1, 500))
+    again, wire = await place.connect()
+    assert allowed(wire) == LEAST_STREAMS
+    wire.say(b"".join(f.headers(2 * number + 1, REQUEST, 1) for number in range(LEAST_STREAMS)))
+    assert len(again.calls) == LEAST_STREAMS
+    seen = []
+    for _ in range(16):
+        place.clock.now += 1
+        again.on_second()
+        await turn()
+        seen.append(allowed(wire))
+    more = [each for each in seen if each is not None]
+    assert more == sorted(more)
+    assert more[0] < 100
+    assert more[-1] == 1_024
+    assert again.faults == []
+
+
+async def test_and_who_opens_more_all_the_same_is_sent_away() -> None:
+    place = Place()
+    (await place.connect())[1].say(rapid(1, 500))
+    again, wire = await place.connect()
+    wire.say(b"".join(f.headers(2 * number + 1, REQUEST, 1) for number in range(100)))
+    assert (again.faults, len(again.calls)) == (["rapid_reset"], LEAST_STREAMS)
+
+
+async def test_an_address_that_comes_again_and_again_to_go_on_is_refused_until_time_has_passed() -> None:
+    place = Place(reset_burst=20)
+    calls = 0
+    for _ in range(100):
+        again, wire = await place.connect()
+        wire.say(rapid(1, 20))
+        calls += len(again.calls)
+    assert calls == 20 + 21
+    assert (again.faults, again.calls, wire.closing) == (["rapid_reset"], [], True)
+    elsewhere, _ = await place.connect("10.0.0.1")
+    place.clock.now += 2
+    forgiven, _ = await place.connect()
+    assert (elsewhere.faults, forgiven.faults) == ([], [])
+
+
+async def test_a_client_that_crashes_with_all_its_calls_open_may_come_again() -> None:
+    place = Place(reset_burst=20)
+    for _ in range(2):
+        hasty, wire = await place.connect()
+        wire.say(b"".join(f.headers(each, REQUEST, 1) for each in range(1, 1_001, 2)))
+        hasty.connection_lost(None)
+    again, _ = await place.connect()
+    assert again.faults == []
+
+
+async def test_calls_that_end_well_pay_for_what_an_address_owes() -> None:
+    place = Place()
+    (await place.connect())[1].say(rapid(1, 500))
+    again, wire = await place.connect()
+    for number in range(100):
+        wire.say(f.headers(4 * number + 1, REQUEST, 1))
+        again.streams[4 * number + 1].send_headers(TRAILERS, 1)
+        wire.say(rapid(4 * number + 3, 1))
+    assert again.faults == []
+
+
+async def test_connections_of_a_call_each_pay_for_those_that_hang_up_unanswered() -> None:
+    """As PHP's clients are, each for one request: where most are answered, nobody is kept from coming again."""
+    place = Place(reset_burst=20)
+    for number in range(200):
+        connection, wire = await place.connect()
+        wire.say(f.headers(1, REQUEST, 1))
+        if number % 2:
+            connection.streams[1].send_headers(TRAILERS, 1)
+        connection.connection_lost(None)
+        assert connection.faults == []
+    assert place.offenders.owed("127.0.0.1", now=place.clock.now) <= 1
+
+
+async def test_many_clients_behind_one_address_do_not_add_up() -> None:
+    """They may all be behind 127.0.0.1, and each of them only now and then gives up a call."""
+    place = Place()
+    wires = [(await place.connect())[1] for _ in range(100)]
+    for wire in wires:
+        wire.say(rapid(1, 20))
+        assert not wire.closing
+    again, wire = await place.connect()
+    wire.say(rapid(1, 480))
+    assert again.faults == []
+
+
+async def test_a_connection_that_is_there_already_loses_nothing_by_another_s_resets() -> None:
+    place = Place()
+    (peaceful, old), (_, hostile) = await place.connect(), await place.connect()
+    hostile.say(rapid(1, 501))
+    assert hostile.closing
+    old.say(rapid(1, 500))
+    assert peaceful.faults == []
+
+
+async def test_who_hangs_up_has_given_up_its_young_calls() -> None:
+    """Else one would open as many as it may and connect again, and need no RST_STREAM."""
+    place = Place()
+    hasty, wire = await place.connect()
+    wire.say(b"".join(f.headers(each, REQUEST, 1) for each in range(1, 2_001, 2)))
+    assert len(hasty.calls) == 1_000
+    hasty.connection_lost(None)
+    again, wire = await place.connect()
+    assert allowed(wire) == 512
+    wire.say(b"".join(f.headers(each, REQUEST, 1) for each in range(1, 1_001, 2)))
+    again.connection_lost(None)
+    assert allowed((await place.connect())[1]) == LEAST_STREAMS
+
+
+async def test_but_not_the_old_ones_nor_those_that_have_an_answer() -> None:
+    place = Place()
+    patient, wire = await place.connect()
+    ids = range(1, 401, 2)
+    wire.say(b"".join(f.headers(each, REQUEST, 0) for each in ids))
+    patient.on_second()
+    patient.on_second()
+    wire.say(b"".join(f.headers(each + 400, REQUEST, 0) for each in ids))
+    for each in ids:
+        patient.streams[each + 400].send_headers(TRAILERS, 1)
+    patient.connection_lost(None)
+    assert allowed((await place.connect())[1]) == 1_024
 
 
 # Stream ids

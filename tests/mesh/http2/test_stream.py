@@ -170,7 +170,8 @@ async def test_nothing_is_granted_to_a_sender_that_has_ended() -> None:
 async def test_data_of_two_sources_is_credited_to_each() -> None:
     """A call that is sent again has bytes that were credited before, and bytes that were not."""
     link = await linked(upstream_settings={WINDOW: 0})
-    leg = link.back.open(Stream)
+    leg = Stream(link.back, link.back.next_id)
+    link.back.open(leg)
     leg.send_data(b"credited before", 0, None)
     leg.send_data(b"one", 0, link.front)
     leg.send_data(b"two", 0, link.front)

@@ -1,5 +1,8 @@
 """`status` and `history` on a real Consul, as an operator and as a script see them."""
 
+from importlib.metadata import version
+
+from mesh import contract
 from rollout.failure import Exit
 from tests.rollout.conftest import Site
 from tests.rollout.sidecars import sidecar
@@ -34,6 +37,23 @@ async def test_the_status_of_a_refused_document_says_why_beside_the_sidecar(site
     assert answer["sidecars"][0]["problems"][0]["rule"].endswith("did you mean mirror?")
 
 
+async def test_the_status_after_consul_lost_the_document_says_who_keeps_it(site: Site) -> None:
+    async with sidecar(site.address, site.service):
+        await site.ask("shift", site.service, "blue=100")
+        await site.consul.delete(contract.traffic_key(site.service))
+        text = (await site.run("status", site.service)).stdout
+        answer = await site.ask("status", site.service)
+    assert "no document in Consul; sidecars keep the last good one" in text
+    assert "● keeps it" in text
+    assert "refuses" not in text
+    assert (answer["revision"], answer["sidecars"][0]["stand"]) == (None, "keeps")
+
+
+async def test_the_version_is_that_of_the_installed_package(site: Site) -> None:
+    result = await site.run("--version")
+    assert (result.exit_code, result.stdout) == (Exit.OK, f"verdigris, version {version('verdigris')}\n")
+
+
 async def test_the_status_of_all_services_names_each(site: Site) -> None:
     await site.put(b'{"split": {"blue": 100}}')
     assert site.service in [each["service"] for each in await site.ask("status")]
@@ -50,10 +70,10 @@ async def test_the_status_of_nothing_is_no_error(site: Site) -> None:
 async def test_the_history_has_edits_made_in_consul_itself_good_and_bad(site: Site) -> None:
     async with sidecar(site.address, site.service):
         first = await site.put(b'{"split": {"blue": 100}, "note": "by hand"}')
+        await site.seen(first)
         bad = await site.put(b'{"split": {"blue": 99}}')
+        await site.seen(bad)
         answer = await site.ask("history", site.service)
-        while len(answer) < 2:
-            answer = await site.ask("history", site.service)
         text = (await site.run("history", site.service)).stdout
     newest, oldest = answer
     assert (newest["revision"], newest["applied"], newest["current"]) == (bad, False, True)

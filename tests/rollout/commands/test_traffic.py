@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mesh import contract
 from mesh.consul import Consul, ConsulAddress, ConsulError
 from mesh.traffic import Share, Traffic
 from rollout import operate
@@ -93,8 +94,39 @@ async def test_one_shadow_of_two_is_taken_out_by_name(site: Site) -> None:
 
 async def test_a_mirror_without_a_document_starts_from_the_default_colour(site: Site) -> None:
     """That is what the splitters do without one, so nothing else changes."""
+    await site.register("blue")
     await site.ask("mirror", site.service, "green=25")
     assert (await site.document())["split"] == {"blue": 100}
+
+
+@pytest.mark.parametrize("edit", [("shift", "green=100"), ("mirror", "green=25")])
+async def test_a_service_that_nobody_knows_is_a_usage_error_that_writes_nothing_unless_forced(
+    site: Site, edit: tuple[str, str]
+) -> None:
+    command, share = edit
+    others = f"{site.service}-known"
+    key = contract.traffic_key(others)
+    await site.consul.put(key, b'{"split": {"blue": 100}}')
+    result = await site.run(command, site.service, share)
+    await site.consul.delete(key)
+    assert result.exit_code == Exit.USAGE
+    said = " ".join(result.stderr.split())
+    assert f"nothing is known of {site.service}: it has no document, no model server and no sidecar" in said
+    assert others in said
+    assert "--force" in said
+    assert await site.document() is None
+    assert (await site.run(command, site.service, share, "--force")).exit_code == Exit.OK
+    assert await site.document() is not None
+
+
+async def test_a_service_with_a_model_server_a_sidecar_or_a_document_is_known(site: Site) -> None:
+    await site.register("blue")
+    assert (await site.run("shift", site.service, "blue=100")).exit_code == Exit.OK
+    await site.consul.deregister(f"{site.service}-blue")
+    assert (await site.run("shift", site.service, "green=100")).exit_code == Exit.OK
+    await site.consul.delete(contract.traffic_key(site.service))
+    async with sidecar(site.address, site.service):
+        assert (await site.run("shift", site.service, "blue=100")).exit_code == Exit.OK
 
 
 async def test_a_mirror_of_nothing_is_a_usage_error(site: Site) -> None:
@@ -103,6 +135,7 @@ async def test_a_mirror_of_nothing_is_a_usage_error(site: Site) -> None:
 
 
 async def test_off_with_a_share_is_a_usage_error_and_not_a_success_that_did_nothing(site: Site) -> None:
+    await site.register("green")
     await site.ask("mirror", site.service, "green=50")
     result = await site.run("mirror", site.service, "--off", "green=100")
     assert result.exit_code == Exit.USAGE
@@ -136,6 +169,7 @@ async def test_a_consul_that_fails_after_the_write_does_not_hide_the_write(site:
         async def list(self, *words: Any, **how: Any) -> Any:
             raise ConsulError("Consul at nowhere: list: refused")
 
+    await site.register("blue")
     async with Failing(ConsulAddress.parse(site.address)) as consul:
         with pytest.raises(Failure) as failure:
             await operate.apply(
@@ -192,6 +226,7 @@ async def test_an_edit_that_a_sidecar_does_not_hear_says_so(site: Site) -> None:
 
 
 async def test_an_edit_without_sidecars_is_no_error(site: Site) -> None:
+    await site.register("blue")
     result = await site.run("shift", site.service, "blue=100")
     assert result.exit_code == Exit.OK
     assert "no sidecar is running" in result.stdout

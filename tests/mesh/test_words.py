@@ -1,9 +1,11 @@
 """Small phrases: a document in a line, and times with a unit that suits them."""
 
+from dataclasses import replace
+
 import pytest
 
+from mesh import words
 from mesh.traffic import Key, Mirror, Override, Share, Traffic, default
-from rollout import words
 
 
 def test_a_document_is_told_in_one_line() -> None:
@@ -20,6 +22,14 @@ def test_a_document_is_told_in_one_line() -> None:
         "no fallback; note: REC-112"
     )
     assert words.told(default("blue")) == "blue 100"
+    safe = replace(default("blue"), safe=("/a.B/*", "/c.D/Get"))
+    assert words.told(safe) == "blue 100; safe /a.B/*, /c.D/Get"
+    assert words.told(replace(safe, safe=())) == "blue 100; safe none"
+
+
+def test_nothing_in_a_document_makes_a_log_or_a_terminal_obey() -> None:
+    told = words.told(replace(default("blue"), key=Key("x", "\x1b[2J\n"), note="\x1b]0;gone"))
+    assert told == r"blue 100; key x salt \u001b[2J\u000a; note: \u001b]0;gone"
 
 
 @pytest.mark.parametrize(

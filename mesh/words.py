@@ -1,6 +1,8 @@
-"""A traffic document in a line of plain text, and the other small phrases that all outputs share. Pure."""
+"""A traffic document in a line of plain text, and the other small phrases that logs and commands share. Pure."""
 
-from mesh.traffic import GRAIN, Mirror, Traffic
+from mesh import contract
+from mesh.problem import legible
+from mesh.traffic import Mirror, Traffic
 
 
 def percent(weight: int) -> str:
@@ -23,16 +25,18 @@ def told(traffic: Traffic) -> str:
     parts = [split(traffic)]
     if traffic.key:
         parts.append(
-            f"key {traffic.key.metadata}" + (f" salt {traffic.key.salt}" if traffic.key.salt else "")
+            f"key {traffic.key.metadata}" + (f" salt {legible(traffic.key.salt)}" if traffic.key.salt else "")
         )
     if traffic.mirror:
         parts.append("shadow " + ", ".join(map(shadow, traffic.mirror)))
     if traffic.overrides:
         parts.append(f"{len(traffic.overrides)} override{'s' * (len(traffic.overrides) != 1)}")
+    if traffic.safe != contract.SAFE_METHODS:
+        parts.append(f"safe {legible(', '.join(traffic.safe) or 'none')}")
     if not traffic.fallback:
         parts.append("no fallback")
     if traffic.note:
-        parts.append(f"note: {traffic.note.splitlines()[0]}")
+        parts.append(f"note: {legible(traffic.note.splitlines()[0])}")
     return "; ".join(parts)
 
 
@@ -47,11 +51,6 @@ def duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
-
-
-def whole(weight: int) -> bool:
-    """Whether it is all of the traffic."""
-    return weight == GRAIN
 
 
 def ago(seconds: float) -> str:
