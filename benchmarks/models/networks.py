@@ -20,9 +20,9 @@ SQUARE: Final = 256
 PROBE: Final = 16
 
 
-def multilayer(*sizes: int) -> bytes:
+def multilayer(*sizes: int, seed: int = SEED) -> bytes:
     """A perceptron: products, biases, and the larger of 0 and each between the layers."""
-    chance = np.random.default_rng(SEED)
+    chance = np.random.default_rng(seed)
     nodes, weights, current = [], [], "X"
     last = len(sizes) - 2
     for i, (rows, columns) in enumerate(pairwise(sizes)):

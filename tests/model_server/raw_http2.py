@@ -45,7 +45,7 @@ class Connection:
     """`with Connection(port) as connection:`; an answer is waited for, and the server's windows are large enough."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         # What a strict client would refuse to send is what we are here for
         self._http2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
@@ -78,7 +78,7 @@ class Connection:
         headers: dict[str, str] = {}
         body = b""
         while True:
-            data = self._socket.recv(65_536)
+            data = self.socket.recv(65_536)
             if not data:
                 raise ConnectionError(f"closed by the server, which had said {headers}")
             for event in self._http2.receive_data(data):
@@ -97,7 +97,7 @@ class Connection:
             self._flush()
 
     def _flush(self) -> None:
-        self._socket.sendall(self._http2.data_to_send())
+        self.socket.sendall(self._http2.data_to_send())
 
     def __enter__(self) -> Self:
         self._http2.initiate_connection()
@@ -107,4 +107,4 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self.socket.close()
