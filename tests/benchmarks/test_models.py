@@ -1,7 +1,10 @@
 """The model server's benchmark: what its models are, which answers it believes, and how its promises are judged."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -10,6 +13,9 @@ from benchmarks.figures import Samples
 from benchmarks.load import LoadError
 from benchmarks.models import answers, networks, report
 from benchmarks.models.__main__ import main
+from benchmarks.models.churn.__main__ import left_over
+from benchmarks.models.churn.__main__ import main as churn
+from benchmarks.models.churn.place import Held
 from benchmarks.models.messages import NAMES, arrays
 from benchmarks.models.place import Loop
 from benchmarks.models.promises import CPU, PROMISES, THROUGHPUT, verdicts
@@ -146,8 +152,31 @@ def test_only_the_ten_ms_model_says_how_many_run_at_a_time() -> None:
     ]
 
 
-def test_help_names_where_figures_go() -> None:
-    result = CliRunner().invoke(main, ["--help"])
+def held(**changed: Any) -> Held:
+    return replace(Held(3, ("MainThread",), 9, sessions=4, descriptors=20, resident=10**8), **changed)
+
+
+def test_memory_and_native_threads_are_not_counted_as_left_over() -> None:
+    assert left_over(held(), held(resident=2 * 10**8, native_threads=10)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"tasks": 4}, "tasks: 4 instead of 3"),
+        ({"threads": ("MainThread", "load_1")}, "load_1"),
+        ({"sessions": 5}, "sessions: 5 instead of 4"),
+        ({"descriptors": 21}, "descriptors: 21 instead of 20"),
+    ],
+)
+def test_whatever_is_left_over_is_named(changed: dict[str, Any], words: str) -> None:
+    (line,) = left_over(held(), held(**changed))
+    assert words in line
+
+
+@pytest.mark.parametrize("command", [main, churn])
+def test_help_names_where_figures_go(command: click.Command) -> None:
+    result = CliRunner().invoke(command, ["--help"])
     assert result.exit_code == 0
     assert "--json" in result.output
     assert "--markdown" in result.output
