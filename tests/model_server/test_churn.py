@@ -10,6 +10,8 @@ from benchmarks.models.churn.__main__ import left_over
 from benchmarks.models.churn.mix import Mix
 from benchmarks.models.churn.place import Held, Place
 
+pytestmark = pytest.mark.timeout(300)  # the rounds take 16 s where nothing else runs
+
 MIB = 1 << 20
 WARM_UP, ROUNDS = 5, 30
 MOST_GROWTH = 16 * MIB

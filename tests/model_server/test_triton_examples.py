@@ -7,7 +7,6 @@ wording, the test says what this server answers instead.
 
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import partial
 from typing import Any
 
 import grpc
@@ -297,43 +296,3 @@ def test_shared_memory_is_unimplemented_by_name(client: Any, shared: str) -> Non
         "UNIMPLEMENTED",
         f"{shared.title()}SharedMemoryUnregister",
     )
-
-
-def test_stream_infer(client: Any) -> None:
-    """The stream of simple_grpc_sequence_stream_infer_client.py, of a model without a state: answers in order, each
-    with its request's id; an error is its request's own, and those after it are answered."""
-    answers: queue.Queue[tuple[Any, Any]] = queue.Queue()
-    client.start_stream(callback=partial(lambda user, result, error: user.put((result, error)), answers))
-    for number in range(20):
-        if number == 7:
-            client.async_stream_infer("wrong_model_name", given(), request_id="7")
-            continue
-        client.async_stream_infer("simple", given(NUMBERS * number), request_id=str(number))
-    for number in range(20):
-        result, error = answers.get(timeout=PATIENCE)
-        if number == 7:
-            assert "'wrong_model_name'" in error.message()
-            continue
-        assert error is None
-        assert result.get_response().id == str(number)
-        assert_sum_and_difference(result, NUMBERS * number)
-    client.stop_stream()
-    client.start_stream(callback=lambda result, error: answers.put((result, error)))
-    client.async_stream_infer("simple", given())
-    assert_sum_and_difference(answers.get(timeout=PATIENCE)[0])
-    client.stop_stream(cancel_requests=True)
-
-
-async def test_aio_stream_infer(aio: Any) -> None:
-    """simple_grpc_aio_sequence_stream_infer_client.py's stream."""
-
-    async def requests() -> AsyncIterator[dict[str, Any]]:
-        for number in range(10):
-            yield {"model_name": "simple", "inputs": given(NUMBERS + number), "request_id": str(number)}
-
-    seen = []
-    async for result, error in aio.stream_infer(requests()):
-        assert error is None
-        seen.append(result.get_response().id)
-        assert_sum_and_difference(result, NUMBERS + int(seen[-1]))
-    assert seen == [str(number) for number in range(10)]
