@@ -4,9 +4,10 @@ A ratio is the median of the repeats' own ratios: two peers of one repeat were m
 machine that gets slower or faster during the run moves both.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from benchmarks.load import MICROSECONDS, Load
 from benchmarks.scenario import Scenario
@@ -36,29 +37,38 @@ class Sample:
         }[name]
 
 
+S = TypeVar("S", bound=Hashable)
+
+
 @dataclass(slots=True)
-class Figures:
-    """All samples of a run: by scenario and peer, one per repeat."""
+class Samples(Generic[S]):
+    """All samples of a run: by scenario (whatever one is to the benchmark) and peer, one per repeat."""
 
-    samples: dict[tuple[Scenario, str], dict[int, Sample]] = field(default_factory=dict)
+    samples: dict[tuple[S, str], dict[int, Sample]] = field(default_factory=dict)
 
-    def add(self, scenario: Scenario, peer: str, repeat: int, sample: Sample) -> None:
+    def add(self, scenario: S, peer: str, repeat: int, sample: Sample) -> None:
         self.samples.setdefault((scenario, peer), {})[repeat] = sample
 
-    def values(self, scenario: Scenario, peer: str, column: str) -> dict[int, float]:
+    def values(self, scenario: S, peer: str, column: str) -> dict[int, float]:
         found = self.samples.get((scenario, peer), {})
         by_repeat = {repeat: sample.column(column) for repeat, sample in found.items()}
         return {repeat: value for repeat, value in by_repeat.items() if value is not None}
 
-    def median(self, scenario: Scenario, peer: str, column: str) -> float | None:
+    def median(self, scenario: S, peer: str, column: str) -> float | None:
         values = self.values(scenario, peer, column)
         return median(values.values()) if values else None
 
-    def ratio(self, scenario: Scenario, peer: str, to: str, column: str) -> float | None:
+    def ratio(self, scenario: S, peer: str, to: str, column: str) -> float | None:
         """`peer` divided by `to`, over the repeats that have both."""
         ours, theirs = self.values(scenario, peer, column), self.values(scenario, to, column)
         both = [ours[repeat] / theirs[repeat] for repeat in ours if theirs.get(repeat)]
         return median(both) if both else None
+
+
+class Figures(Samples[Scenario]):
+    """Those of proxies."""
+
+    __slots__ = ()
 
     def document(self) -> list[dict[str, Any]]:
         """For JSON: a row per scenario and peer."""
@@ -70,13 +80,13 @@ class Figures:
                 "connections": scenario.connections,
                 "streams": scenario.streams,
                 "calls": sum(sample.load.calls for sample in samples.values()),
-                **{column: _rounded(self.median(scenario, peer, column)) for column in COLUMNS},
+                **{column: rounded(self.median(scenario, peer, column)) for column in COLUMNS},
                 "repeats": {
-                    column: [_rounded(value) for value in self.values(scenario, peer, column).values()]
+                    column: [rounded(value) for value in self.values(scenario, peer, column).values()]
                     for column in COLUMNS
                 },
                 "ratio": {
-                    to: {column: _rounded(self.ratio(scenario, peer, to, column), 3) for column in COLUMNS}
+                    to: {column: rounded(self.ratio(scenario, peer, to, column), 3) for column in COLUMNS}
                     for to in map(scenario.variant, YARDSTICKS)
                     if to != peer and (scenario, to) in self.samples
                 },
@@ -85,5 +95,5 @@ class Figures:
         ]
 
 
-def _rounded(value: float | None, digits: int = 1) -> float | None:
+def rounded(value: float | None, digits: int = 1) -> float | None:
     return None if value is None else round(value, digits)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.load import METHOD
+
 KIB: Final = 1024
 MATRIX: Final = "matrix"
 SUITES: Final = (MATRIX, "traced", "mirror", "tls")
@@ -38,6 +40,15 @@ class Scenario:
     def message(self) -> bytes:
         """The request as gRPC frames it (Length-Prefixed-Message): not compressed, length, message."""
         return b"\0" + self.payload.to_bytes(4, "big") + bytes(self.payload)
+
+    @property
+    def method(self) -> str:
+        return METHOD
+
+    @property
+    def answer(self) -> int:
+        """Bytes that come back: an echo's."""
+        return len(self.message)
 
     def variant(self, proxy: str) -> str:
         """The name of the proxy's peer that does what this suite is about."""

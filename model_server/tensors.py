@@ -24,6 +24,9 @@ MOST_DIMENSIONS: Final = 64
 VIEW_FROM: Final = 16 * 2**10
 """Elements of so many bytes are passed on as a view. Below, a copy costs less."""
 
+ALIGNMENT: Final = 16
+"""Bytes: what malloc gives, and so what every array of numpy's own has."""
+
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -116,7 +119,13 @@ def _from_raw(tensor: WireTensor, raw: bytes | memoryview, datatype: Datatype, c
         )
     if datatype is BOOL and bytes(raw).translate(None, b"\x00\x01"):
         raise BadRequestError(f"input {tensor.name!r}: expected BOOL elements of 0 or 1, received others")
-    return np.frombuffer(raw, datatype.dtype)
+    flat = np.frombuffer(raw, datatype.dtype)
+    # A view may begin anywhere in its message, and ONNX Runtime adds up in another order what is not aligned
+    return flat.copy() if isinstance(raw, memoryview) and not _is_aligned(flat) else flat
+
+
+def _is_aligned(array: Array) -> bool:
+    return array.__array_interface__["data"][0] % ALIGNMENT == 0  # type: ignore[no-any-return]
 
 
 def _from_values(tensor: WireTensor, datatype: Datatype, count: int) -> Array:

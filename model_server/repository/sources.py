@@ -132,7 +132,7 @@ def _overridden(name: str, override: str, base: ModelConfigValue) -> ModelConfig
     try:
         return pbtxt.read_json(override, base)
     except pbtxt.BadConfigError as error:
-        raise BadRequestError(f"parameter 'config' for model {name!r}: {error}") from None
+        raise BadRequestError(f"failed to load {name!r}: parameter 'config': {error}") from None
 
 
 def _files(name: str, folder: Path, config: ModelConfigValue) -> Mapping[int, Path]:

@@ -28,6 +28,14 @@ def with_parameters(**values: Any) -> Any:
     return asked
 
 
+def in_shared_memory() -> Any:
+    asked = tensor("INPUT0", "INT32", [1, 16])
+    asked.parameters["shared_memory_region"].CopyFrom(
+        parameters(shared_memory_region="region")["shared_memory_region"]
+    )
+    return asked
+
+
 BAD: dict[str, tuple[Any, grpc.StatusCode, list[str]]] = {
     "no model name": (both(""), NOT_FOUND, ["Request for unknown model: ''", "simple"]),
     "an unknown model": (both("simpel"), NOT_FOUND, ["Request for unknown model: 'simpel'", "simple"]),
@@ -194,6 +202,71 @@ BAD: dict[str, tuple[Any, grpc.StatusCode, list[str]]] = {
         ["'reshape' failed", "{3,-1}"],
     ),
     "a name of 100 kB": (both("é" * 50_000), NOT_FOUND, ["Request for unknown model: 'ééé"]),
+    "a name with NUL in it": (both("simple\0"), NOT_FOUND, ["'simple\\x00'"]),
+    "a version with a sign": (both(model_version="+1"), NOT_FOUND, ["'+1'", "expected one of 1"]),
+    "a version in other digits": (both(model_version="１"), NOT_FOUND, ["'１'", "expected one of 1"]),
+    "a datatype in lower case": (
+        request("simple", tensor("INPUT0", "int32", [1, 16]), I1, raw=[ROW] * 2),
+        INVALID,
+        ["'INPUT0'", "'int32'", "INT32"],
+    ),
+    "an input in shared memory": (
+        request("simple", in_shared_memory(), I1, raw=[ROW] * 2),
+        UNIMPLEMENTED,
+        ["'INPUT0'", "'shared_memory_region'"],
+    ),
+    "one input raw and the other typed": (
+        request("simple", tensor("INPUT0", "INT32", [1, 16], int_contents=[0] * 16), I1, raw=[ROW]),
+        INVALID,
+        ["'INPUT1'", "expected 2 buffers", "received 1"],
+    ),
+    "more elements than there are numbers": (
+        request("any_rank", tensor("X", "FP32", [2**62, 2**62]), raw=[bytes(4)]),
+        INVALID,
+        ["'X'", f"expected {2**126} bytes", "received 4"],
+    ),
+    "no elements in dimensions beyond an array's": (
+        request("identity_FP32", tensor("X", "FP32", [0, 2**62]), raw=[b""]),
+        INVALID,
+        ["'X'", f"[0,{2**62}]"],
+    ),
+    "an empty buffer": (
+        request("identity_FP32", tensor("X", "FP32", [1, 1]), raw=[b""]),
+        INVALID,
+        ["'X'", "expected 4 bytes", "received 0"],
+    ),
+    "a UINT8 beyond its range": (
+        x("UINT8", [1, 1], uint_contents=[256]),
+        INVALID,
+        ["'X'", "0 to 255", "256"],
+    ),
+    "an INT16 below its range": (
+        x("INT16", [1, 1], int_contents=[-(2**15) - 1]),
+        INVALID,
+        ["'X'", "-32768 to 32767", "-32769"],
+    ),
+    "a BOOL as a number": (
+        x("BOOL", [1, 1], int_contents=[1]),
+        INVALID,
+        ["'X'", "BOOL elements in bool_contents", "received int_contents"],
+    ),
+    "half a length of a string": (
+        request("identity_BYTES", tensor("X", "BYTES", [1, 1]), raw=[b"\1\0"]),
+        INVALID,
+        ["'X'", "element 0", "received 2"],
+    ),
+    "a string longer than anything": (
+        request("identity_BYTES", tensor("X", "BYTES", [1, 1]), raw=[b"\xff" * 8]),
+        INVALID,
+        ["'X'", "element 0", f"expected {2**32 + 3} bytes", "received 8"],
+    ),
+    "a raw string that is not UTF-8": (
+        request("identity_BYTES", tensor("X", "BYTES", [2, 1]), raw=[bytes(4) + b"\2\0\0\0\xc3\x28"]),
+        INVALID,
+        ["'X'", "element 1", "UTF-8"],
+    ),
+    "an output without a name": (both(outputs=[""]), INVALID, ["''", "expected OUTPUT0, OUTPUT1"]),
+    "an input asked for as an output": (both(outputs=["INPUT0"]), INVALID, ["'INPUT0' is not an output"]),
 }
 
 
@@ -209,7 +282,7 @@ def test_a_bad_request_is_refused_with_its_code_and_its_culprit(stub: Any, case:
 
 
 def test_the_table_is_no_shorter_than_it_was() -> None:
-    assert len(BAD) >= 40
+    assert len(BAD) >= 60
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_configuration_in_the_request_takes_the_place_of_the_file(tmp_path: Pa
 
 def test_a_wrong_configuration_in_the_request_is_the_requests_fault(tmp_path: Path) -> None:
     put(tmp_path, "m", 1)
-    with pytest.raises(BadRequestError, match=r"parameter 'config' for model 'm': JSON: .*nonsense"):
+    with pytest.raises(BadRequestError, match=r"failed to load 'm': parameter 'config': JSON: .*nonsense"):
         Sources(repository=tmp_path).plan("m", '{"nonsense": 1}')
 
 
