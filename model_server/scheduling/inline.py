@@ -20,6 +20,11 @@ FORGIVEN: Final = 1_000
 """Runs on the loop that make up for one surprise: beside other load, one of 10 000 runs of 10 µs is one."""
 ELEMENT: Final = 32
 """An element that becomes a Python object on its way costs as much as so many bytes of plain numbers."""
+BARRED: Final = 10_000
+MOST_BARRED: Final = 1_280_000
+"""Short runs in threads that a model needs after `SURPRISES` close together, before it may prove itself again; twice as
+many each time. A busy machine surprises too (what a host takes from a virtual one counts as processor time), and not
+for ever."""
 KINDS: Final = 64
 """Kinds of calls that are remembered of one model; with one more, learning begins again."""
 
@@ -48,16 +53,19 @@ def measure(names: Sequence[str], inputs: Sequence[WireTensor]) -> tuple[Hashabl
 class InlineRule:
     """What is known of one model."""
 
-    __slots__ = ("_doubt", "_up_to")
+    __slots__ = ("_barred", "_doubt", "_sentence", "_up_to")
 
     def __init__(self) -> None:
         self._up_to: dict[Hashable, int] = {}
         """By kind, the largest size that was seen to be short."""
         self._doubt = 0
         """`FORGIVEN` for each surprise, less the runs since."""
+        self._barred = 0
+        """Short runs that it still needs."""
+        self._sentence = BARRED
 
     def __repr__(self) -> str:
-        return f"InlineRule({self._up_to}, doubt={self._doubt})"
+        return f"InlineRule({self._up_to}, doubt={self._doubt}, barred={self._barred})"
 
     def allows(self, kind: Hashable, size: int) -> bool:
         return size <= self._up_to.get(kind, -1)
@@ -68,15 +76,24 @@ class InlineRule:
 
         Up to `TOO_LONG` nothing is unlearnt: a small run beside large ones, which take its caches, takes ten times as
         long as alone, and in a thread it would wait for all of them. Over it, the model has everything to prove again;
-        after `SURPRISES` of these close together it stays in the threads for good."""
+        after `SURPRISES` of these close together it stays in the threads for long."""
         known = self._up_to.get(kind, -1)
         if size > known:
-            if cpu <= SHORT and wall <= TOO_LONG and self._doubt <= (SURPRISES - 1) * FORGIVEN:
-                if known < 0 and len(self._up_to) >= KINDS:
-                    self._up_to.clear()
-                self._up_to[kind] = size
+            if cpu <= SHORT and wall <= TOO_LONG:
+                self._learn(kind, size, known)
         elif cpu > TOO_LONG:
-            self._doubt += FORGIVEN
             self._up_to.clear()
+            self._doubt += FORGIVEN
+            if self._doubt > (SURPRISES - 1) * FORGIVEN:
+                self._barred, self._sentence = self._sentence, min(2 * self._sentence, MOST_BARRED)
+                self._doubt = (SURPRISES - 1) * FORGIVEN
         elif self._doubt:
             self._doubt -= 1
+
+    def _learn(self, kind: Hashable, size: int, known: int) -> None:
+        if self._barred:
+            self._barred -= 1
+            return
+        if known < 0 and len(self._up_to) >= KINDS:
+            self._up_to.clear()
+        self._up_to[kind] = size

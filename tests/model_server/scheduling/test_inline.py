@@ -11,6 +11,7 @@ import pytest
 from model_server.errors import BadRequestError, DeadlineError
 from model_server.models import Array, fake_model
 from model_server.scheduling.inline import (
+    BARRED,
     ELEMENT,
     FORGIVEN,
     KINDS,
@@ -49,16 +50,28 @@ def rule_after(*runs: tuple[int, int]) -> InlineRule:
         ([(100, SHORT), (50, TOO_LONG + 1)], -1),
         ([(100, SHORT), (50, TOO_LONG + 1), (50, 1)], 50),
         ([(100, SHORT), (100, TOO_LONG + 1)] * 2 + [(100, 1)], 100),
-        ([(100, SHORT), (100, TOO_LONG + 1)] * 3 + [(100, 1)], -1),
+        ([(100, SHORT), (100, TOO_LONG + 1)] * 3 + [(100, 1)] * BARRED, -1),
         ([(0, 1)], 0),
     ],
 )
-def test_up_to_the_largest_that_was_short_and_after_three_great_surprises_never(
+def test_up_to_the_largest_that_was_short_and_after_three_great_surprises_not_for_long(
     runs: list[tuple[int, int]], up_to: int
 ) -> None:
     rule = rule_after(*runs)
     assert [size for size in range(300) if rule.allows("kind", size)] == list(range(up_to + 1))
     assert not rule.allows("another kind", 0)
+
+
+def test_after_many_short_runs_in_threads_it_may_prove_itself_again_and_needs_twice_as_many_the_next_time() -> (
+    None
+):
+    rule = rule_after(*[(100, SHORT), (100, TOO_LONG + 1)] * 3, *[(100, 1)] * (BARRED + 1))
+    assert rule.allows("kind", 100)
+    for size, cpu in [(100, TOO_LONG + 1), *[(100, 1)] * (2 * BARRED), *[(100, TOO_LONG + 1)] * BARRED]:
+        rule.measured("kind", size, cpu=cpu, wall=cpu)
+    assert not rule.allows("kind", 100)
+    rule.measured("kind", 100, cpu=1, wall=1)
+    assert rule.allows("kind", 100)
 
 
 def test_surprises_that_are_far_apart_are_forgiven() -> None:
