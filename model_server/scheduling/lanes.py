@@ -47,13 +47,17 @@ class Lanes:
 
     def tallies(self) -> dict[tuple[str, str], Tally]:
         """All that was ever counted, by name and version: what was reloaded or is gone counts too."""
-        while self._gone:
-            lane = self._gone.popleft()
-            self._past.setdefault((lane.name, lane.version), Tally()).add(lane.tally)
+        self._settle()
         sums: dict[tuple[str, str], Tally] = {}
         for key, tally in self._counted():
             sums.setdefault(key, Tally()).add(tally)
         return sums
+
+    def _settle(self) -> None:
+        """Of what is gone, keep only what it counted."""
+        while self._gone:
+            lane = self._gone.popleft()
+            self._past.setdefault((lane.name, lane.version), Tally()).add(lane.tally)
 
     def _counted(self) -> Iterator[tuple[tuple[str, str], Tally]]:
         yield from self._past.items()
@@ -61,6 +65,7 @@ class Lanes:
             yield (lane.name, lane.version), lane.tally
 
     def _enter(self, model: Model) -> Lane:
+        self._settle()  # perhaps nobody ever asks for tallies: a model for each that is gone would add up
         key, lanes, gone = id(model), self._lanes, self._gone
 
         def leave(ref: object) -> None:

@@ -153,11 +153,13 @@ def test_only_the_ten_ms_model_says_how_many_run_at_a_time() -> None:
 
 
 def held(**changed: Any) -> Held:
-    return replace(Held(3, ("MainThread",), 9, sessions=4, descriptors=20, resident=10**8), **changed)
+    return replace(
+        Held(3, ("MainThread",), 9, sessions=4, descriptors=20, objects=500, resident=10**8), **changed
+    )
 
 
-def test_memory_and_native_threads_are_not_counted_as_left_over() -> None:
-    assert left_over(held(), held(resident=2 * 10**8, native_threads=10)) == []
+def test_memory_objects_and_native_threads_are_not_counted_as_left_over() -> None:
+    assert left_over(held(), held(resident=2 * 10**8, native_threads=10, objects=510)) == []
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def main(
         f"what should not have happened: {dict(mix.failures) or 'nothing'}",
         f"tasks {after.tasks}, threads {len(after.threads)} (native {after.native_threads}), sessions "
         f"{after.sessions}, descriptors {after.descriptors}; left over: {', '.join(left) or 'nothing'}",
+        f"objects of its own classes: {before.objects} after the warm-up, {after.objects} at the end",
         f"resident: {before.resident / MIB:.1f} MiB after the warm-up, {after.resident / MIB:.1f} at the end; "
         f"it grew by {trend.growth / MIB:+.2f} ± {trend.doubt / MIB:.2f} MiB in {trend.seconds / 60:.1f} minutes;"
         f" the bound is {bound:g}: {'exceeded' if grew else 'kept'}",

@@ -26,12 +26,15 @@ WINDOW: Final = "CHURN_WINDOW"
 def look(number: int) -> dict[str, Any]:
     """After a full collection: what is counted is kept by somebody."""
     gc.collect()
-    sessions = sum(isinstance(each, onnxruntime.InferenceSession) for each in gc.get_objects())
+    everything = gc.get_objects()
+    sessions = sum(isinstance(each, onnxruntime.InferenceSession) for each in everything)
+    ours = sum(str(type(each).__module__).startswith("model_server.") for each in everything)
     return {
         "number": number,
         "tasks": len(asyncio.all_tasks()),
         "threads": sorted(each.name for each in threading.enumerate()),
         "sessions": sessions,
+        "objects": ours,
     }
 
 
