@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -24,6 +25,8 @@ CROWD: Final = 500
 """So many have to have gone: to look for free pages takes milliseconds, in which no call is served."""
 CALM: Final = 8
 """Looks in a row that found them gone: a load that comes in bursts is one crowd."""
+FEW: Final = 2_000
+"""With more than so many still there, the garbage collector would take too long: 0.2 s with 8 000 connections."""
 PATIENCE: Final = 240
 """Looks, a minute of them, between two times that free pages are looked for without a crowd."""
 WORTH: Final = 1.02
@@ -38,7 +41,8 @@ def returnable(
 ) -> None:
     """Make this process one whose memory can be given back: it starts anew, as it was started, if it is not."""
     if CHOICE not in environment and _trim() is not None:
-        execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**environment, CHOICE: "malloc"})
+        with suppress(OSError):  # then it starts as it is
+            execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**environment, CHOICE: "malloc"})
 
 
 class Ebb:
@@ -91,7 +95,7 @@ async def keep_low(
         await asyncio.sleep(interval)
         crowd = ebb.gone(present())
         if crowd or crumbs.due(resident):
-            deed(crowd)
+            deed(crowd and present() < FEW)
             crumbs.given(resident())
 
 

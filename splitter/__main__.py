@@ -26,8 +26,6 @@ class _Command(click.Command):
     """Returns our exit codes, where click would end the process with its own."""
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> int:  # type: ignore[override]
-        if args is None:  # as a program of its own
-            memory.returnable()
         try:
             return int(super().main(args, "splitter", standalone_mode=False, **extra) or 0)
         except click.ClickException as error:
@@ -171,4 +169,5 @@ def main(
 
 
 if __name__ == "__main__":
+    memory.returnable()
     sys.exit(main())

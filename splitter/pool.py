@@ -102,7 +102,8 @@ class Pool:
     def spares(self, connection: Upstream) -> bool:
         """There is another connection that takes calls."""
         return any(
-            other is not connection and other.acknowledged and not other.leaving for other in self.connections
+            other is not connection and other.acknowledged and not other.leaving and other.allowance > 0
+            for other in self.connections
         )
 
     def acquire(self) -> Upstream | None:

@@ -144,7 +144,7 @@ class Switch:
         pool = target.choose() if target is not None else None
         if pick is None or target is None or pool is None:
             return False
-        call.table, call.request = table, request
+        call.table, call.request, call.safe = table, request, table.is_safe(call.path)
         _, call.reason, call.bucket = pick
         call.attempts = 0
         call.send_to(target, pool, True)

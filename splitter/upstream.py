@@ -72,9 +72,12 @@ class Upstream(ClientConnection):
         return 0 < len(self.streams) >= self.peer_max_streams
 
     def is_barren(self, seconds: float) -> bool:
-        """It allows no stream, or has served none for so long and refused them though it carried no other."""
+        """It carries no stream and allows none, or has served none for so long and refused them though it carried no
+        other."""
+        if self.streams:
+            return False
         if not self.peer_max_streams:
-            return not self.streams
+            return True
         since = self._barren_since if self._served == self._ended_otherwise else inf
         return asyncio.get_running_loop().time() - since >= seconds
 

@@ -76,8 +76,9 @@ class ClientConnection(Inlet):
         self.streams[stream.id] = stream
 
     def leave(self) -> None:
-        """Open no more streams, and say so (6.8); close when those in flight are done."""
-        if not self.leaving:
+        """Open no more streams; close when those in flight are done. An idle peer is told (section 6.8); one with calls
+        is not, because hyper-h2 and what is built on it give them up when they hear GOAWAY."""
+        if not self.leaving and not self.streams:
             self.send(frames.goaway(0, frames.NO_ERROR, "no more calls"))
         self.leaving = self.alert = True
         self.on_forgotten()

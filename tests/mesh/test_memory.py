@@ -103,6 +103,14 @@ def test_a_program_starts_anew_as_it_was_started_with_the_c_librarys_allocator()
     assert environment == {"A": "b", "PYTHONMALLOC": "malloc"}
 
 
+@needs_glibc
+def test_a_program_that_cannot_start_anew_starts_as_it_is() -> None:
+    def refused(program: str, argv: list[str], environment: dict[str, str]) -> Any:
+        raise PermissionError(program)
+
+    memory.returnable({}, execute=refused)
+
+
 @pytest.mark.parametrize("chosen", ["malloc", "pymalloc", "debug"])
 def test_whoever_has_chosen_an_allocator_is_obeyed(chosen: str) -> None:
     memory.returnable({"PYTHONMALLOC": chosen}, execute=execute)
