@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The answer; `outputs` are all raw or all typed."""
+    """The answer; `outputs` are all raw, and all typed besides or none."""
 
     model: str
     version: str

@@ -23,7 +23,7 @@ SWAYED: Final = frozenset(
     each.encode()
     for each in (
         # As often, or as much, as a value says
-        *("Loop", "If", "Scan", "SequenceMap"),
+        *("Loop", "If", "Scan", "SequenceMap", "RoiAlign"),
         # As large as a value says
         *(
             "Range",

@@ -92,7 +92,11 @@ def open_model(
         runner.run,
         runner.abort,
         # Only then does all of a run happen in the thread that asks for it
-        steady=options.intra_op_num_threads == 1 and tuple(providers) == (CPU,) and is_steady(file),
+        # Of strings, the longest may decide, and no shape says how long that is
+        steady=options.intra_op_num_threads == 1
+        and tuple(providers) == (CPU,)
+        and all(spec.datatype is not BYTES for spec in inputs.values())
+        and is_steady(file),
     )
 
 

@@ -141,10 +141,18 @@ class Repository:
             IndexEntry(name, "", State.LOADING)
             if self._awaited(name)
             else IndexEntry(name, "", State.UNAVAILABLE, "not loaded")
-            for name in self._sources.names()
+            for name in self._known_names()
             if name not in seen
         ]
         return tuple(lines)
+
+    def _known_names(self) -> tuple[str, ...]:
+        """What could be loaded; nothing while the repository's folder is away."""
+        try:
+            return tuple(self._sources.names())
+        except BrokenModelError as error:
+            log.warning("%s", error)
+            return ()
 
     # How models come and go
 

@@ -118,6 +118,8 @@ def _configured(name: str, folder: Path, override: str | None, base: ModelConfig
     if override is not None:
         return _overridden(name, override, base)
     file = folder / layout.CONFIG
+    if file.exists() and not file.is_file():  # to open a pipe would hold the loader for ever
+        raise BrokenModelError(f"model {name!r}: {file} is no file")
     try:
         return pbtxt.read_text(file.read_text("utf-8"), base)
     except FileNotFoundError:

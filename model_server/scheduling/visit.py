@@ -106,12 +106,13 @@ def outputs_of(model: Model, names: Sequence[str], feeds: Mapping[str, Array]) -
 def written(
     model: Model, names: Sequence[str], inputs: Sequence[WireTensor], arrays: Sequence[Array]
 ) -> tuple[WireTensor, ...]:
-    """The outputs as they travel. Raw in, raw out; but all outputs share one form, and some datatypes have only
-    the raw one."""
-    raw = any(each.raw is not None for each in inputs) or any(
+    """The outputs as they travel: raw, and in values too where no input was raw, if every output has values.
+
+    Whoever sends values may expect them back (KServe, MLServer) or raw bytes (Triton, whatever it was sent)."""
+    typed = all(each.raw is None for each in inputs) and not any(
         model.outputs[name].datatype.field is None for name in names
     )
     return tuple(
-        encode(name, model.outputs[name].datatype, array, raw=raw)
+        encode(name, model.outputs[name].datatype, array, typed=typed)
         for name, array in zip(names, arrays, strict=True)
     )

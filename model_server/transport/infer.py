@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, Final, Protocol, TypeAlias
 
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from mesh.pb import open_inference_pb2 as pb
 from model_server.errors import NotReadyError
@@ -91,7 +92,9 @@ class Infer:
             while True:
                 await room.acquire()
                 # Shielded: gRPC never frees a read that was cancelled (grpc/grpc#43360); this one ends with the call
-                data = await _step(asyncio.shield(context.read()))
+                step = asyncio.ensure_future(context.read())
+                step.add_done_callback(_looked_at)
+                data = await _step(asyncio.shield(step))
                 if data is grpc.aio.EOF:
                     return
                 answers.put_nowait(tasks.create_task(self._one_of_many(data, context)))
@@ -111,8 +114,22 @@ class Infer:
         except Exception as error:
             _, message = explain("ModelStreamInfer", error)
             answer = pb.ModelStreamInferResponse(error_message=message)
-            answer.infer_response.id = identifier
+            answer.infer_response.id = identifier or _id_of(data)
             return bytes(answer.SerializeToString())
+
+
+def _looked_at(step: asyncio.Future[Any]) -> None:
+    """Nobody may be left who waits for it; without this, asyncio would log what it raised."""
+    if not step.cancelled():
+        step.exception()
+
+
+def _id_of(data: bytes) -> str:
+    """Of a request that could not be read further, if that much can."""
+    try:
+        return str(pb.ModelInferRequest.FromString(data).id)
+    except DecodeError:
+        return ""
 
 
 async def _step(step: Awaitable[Any]) -> Any:

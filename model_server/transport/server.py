@@ -22,6 +22,10 @@ STREAMS: Final = 256
 memory; RFC 9113 section 6.5.2 advises no less than 100. A sidecar carries many clients on one connection and
 opens another when this one is full; gRPC's own clients wait."""
 
+PENDING: Final = 1 << 20
+"""Calls that have arrived and that grpc.aio has not taken up yet. C-core's default cancels some at random above 1 000,
+and all above 3 000, health checks too; the bound that answers RESOURCE_EXHAUSTED is the queue's."""
+
 PING_GAP_MS: Final = 1_000
 """A peer may ping this often. C-core's default of five minutes sends a sidecar that pings every ten seconds,
 to find dead connections soon, away with ENHANCE_YOUR_CALM (too_many_pings). A flood is still cut off."""
@@ -39,6 +43,11 @@ def options(max_message: int) -> list[tuple[str, int]]:
         # On by default: a second server on the same port would start, and take half of the calls
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", STREAMS),
+        # Its overload protection counts streams that have ended and are not freed yet, so that a client with exactly as
+        # many open as it may have is refused some
+        ("grpc.http.overload_protection", 0),
+        ("grpc.server.max_pending_requests", PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING),
         ("grpc.http2.min_ping_interval_without_data_ms", PING_GAP_MS),
         # Without it, pings on a connection without calls may come every two hours only
         ("grpc.keepalive_permit_without_calls", 1),

@@ -90,7 +90,7 @@ class Wire:
         )
         known = self._answers.get(shown)
         if known is None:
-            if not outputs or any(each.raw is None for each in outputs):
+            if not outputs or any(each.typed for each in outputs):
                 return [write_response(response).SerializeToString(), parameters]
             known = _answer_head(response)
             _remember(self._answers, shown, known)
@@ -102,7 +102,7 @@ class Wire:
         parts += parameters, described
         for each in outputs:
             raw = each.raw
-            if raw is None:  # known from a call whose answer was raw; this one's is not
+            if raw is None or each.typed:  # known from a call whose answer was raw alone; this one's is not
                 return [write_response(response).SerializeToString(), parameters]
             parts += _ANSWER_RAW, varint(len(raw)), raw
         return parts

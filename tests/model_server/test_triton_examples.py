@@ -15,7 +15,7 @@ import pytest
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, deserialize_bytes_tensor, triton_to_np_dtype
 
 from tests.model_server import example_models
 from tests.model_server.served import Served
@@ -243,7 +243,7 @@ def test_strings(client: Any) -> None:
     ],
 )
 def test_explicit_contents(stub: Any, model: str, datatype: str, field: str, of: Any) -> None:
-    """grpc_explicit_int_content_client.py, …_int8_…, …_byte_…: answered typed where Triton answers raw. Raw contents
+    """grpc_explicit_int_content_client.py, …_int8_…, …_byte_…: they read raw answers, others read values. Raw contents
     besides are refused and the input is named."""
     request = service_pb2.ModelInferRequest(model_name=model)
     for name, array in (("INPUT0", NUMBERS), ("INPUT1", ONES)):
@@ -252,6 +252,12 @@ def test_explicit_contents(stub: Any, model: str, datatype: str, field: str, of:
     answer = stub.ModelInfer(request)
     for output, array in zip(answer.outputs, (NUMBERS + ONES, NUMBERS - ONES), strict=True):
         assert list(getattr(output.contents, field)) == [of(int(number)) for number in array.ravel()]
+    total = answer.raw_output_contents[0]
+    if datatype == "BYTES":
+        assert [int(each) for each in deserialize_bytes_tensor(total)] == list((NUMBERS + ONES).ravel())
+    else:
+        kind = triton_to_np_dtype(datatype)
+        assert list(np.frombuffer(total, kind)) == list((NUMBERS + ONES).ravel())
     request.raw_input_contents.extend([NUMBERS.tobytes()] * 2)
     with pytest.raises(grpc.RpcError) as refusal:
         stub.ModelInfer(request)

@@ -90,6 +90,13 @@ def test_a_configuration_that_is_not_text_is_refused(tmp_path: Path) -> None:
         Sources(repository=tmp_path).plan("m")
 
 
+def test_a_pipe_in_the_place_of_the_configuration_does_not_hold_the_load(tmp_path: Path) -> None:
+    put(tmp_path, "m", 1)
+    os.mkfifo(tmp_path / "m" / "config.pbtxt")
+    with pytest.raises(BrokenModelError, match=r"config.pbtxt is no file"):
+        Sources(repository=tmp_path).plan("m")
+
+
 def test_a_configuration_in_the_request_takes_the_place_of_the_file(tmp_path: Path) -> None:
     put(tmp_path, "m", 1, 2, config="nonsense")
     plan = Sources(repository=tmp_path).plan("m", '{"version_policy": {"all": {}}, "max_batch_size": 4}')
@@ -181,7 +188,7 @@ def test_the_repository_itself_may_be_a_link(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     put(tmp_path, "m", 1)
     (tmp_path / "m" / "config.pbtxt").mkdir()  # the one way that root cannot read either
-    with pytest.raises(BrokenModelError, match=r"'m': .*config.pbtxt: Is a directory"):
+    with pytest.raises(BrokenModelError, match=r"'m': .*config.pbtxt is no file"):
         Sources(repository=tmp_path).plan("m")
 
 

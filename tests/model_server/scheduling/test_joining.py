@@ -29,7 +29,7 @@ def calls(draw: st.DrawFn) -> list[list[WireTensor]]:
             if kind.name == "BYTES":
                 texts = draw(st.lists(st.text("aé\0🌍", max_size=5), min_size=count, max_size=count))
                 array: Array = np.array(texts, object).reshape(whole)
-                tensors.append(encode(f"I{number}", kind, array, raw=True))
+                tensors.append(encode(f"I{number}", kind, array, typed=False))
                 continue
             bits = draw(st.binary(min_size=count * kind.size, max_size=count * kind.size))
             if kind.name == "BOOL":
@@ -55,7 +55,7 @@ def test_split_undoes_join_bit_for_bit(given_calls: list[list[WireTensor]]) -> N
         for sent, array in zip(call, arrays, strict=True):
             kind = BY_NAME[sent.datatype]
             assert array.dtype == kind.dtype
-            assert encode(sent.name, kind, array, raw=True) == sent
+            assert encode(sent.name, kind, array, typed=False) == sent
 
 
 def of(*shapes: tuple[int, ...], order: Sequence[int] = (0, 1, 2)) -> list[WireTensor]:

@@ -68,7 +68,7 @@ async def test_every_datatype_comes_back_from_a_batch_as_it_went_in(
             array = random.integers(0, 2, (count, 2)).astype(bool)
         else:
             array = np.frombuffer(random.bytes(count * 2 * kind.size), kind.dtype).reshape(count, 2)
-        calls.append([encode("X", kind, array, raw=True)])
+        calls.append([encode("X", kind, array, typed=False)])
     answers = await together(one, model, *calls)
     assert rows == [6]
     assert [each[0].raw for each in answers] == [call[0].raw for call in calls]

@@ -231,3 +231,12 @@ async def test_who_may_not_call_gets_no_stream() -> None:
         stream = stub_of(channel).ModelStreamInfer(iter([infer_request()]))
         code, details = await failure(anext(aiter(stream)))
     assert (code, details) == (grpc.StatusCode.PERMISSION_DENIED, "client refused: unknown")
+
+
+async def test_a_request_that_cannot_be_read_whole_is_answered_with_its_id_too() -> None:
+    async with serving() as channel:
+        asked = infer_request(id="7")
+        asked.raw_input_contents.extend([b""] * 3)
+        answers = [each async for each in stub_of(channel).ModelStreamInfer(iter([asked]))]
+    assert [each.infer_response.id for each in answers] == ["7"]
+    assert "raw_input_contents" in answers[0].error_message

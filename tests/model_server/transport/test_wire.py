@@ -10,7 +10,7 @@ from mesh.pb import open_inference_pb2 as pb
 from model_server.errors import BadRequestError
 from model_server.inference import Request, Response
 from model_server.tensors import VIEW_FROM, WireTensor
-from model_server.transport.messages import parse_request, read_request, write_response
+from model_server.transport.messages import MOST_TENSORS, parse_request, read_request, write_response
 from model_server.transport.wire import KNOWN_HEADS, LONGEST_HEAD, MOST_FIELDS, Wire, varint
 from tests.model_server.requests import parameters, request, tensor
 
@@ -168,3 +168,16 @@ def test_a_typed_answer_after_a_raw_one_of_the_same_form_is_typed() -> None:
 def test_numbers_are_written_as_protobuf_writes_them(value: int) -> None:
     written = b"\x08" + varint(value) if value else b""
     assert written == pb.StatisticDuration(count=value).SerializeToString()
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(MOST_TENSORS + 1, 0), (0, MOST_TENSORS + 1)])
+def test_a_message_of_nothing_but_tensors_is_refused_before_they_are_looked_at(
+    inputs: int, outputs: int
+) -> None:
+    message = pb.ModelInferRequest(model_name="m")
+    for _ in range(inputs):
+        message.inputs.add()
+    for _ in range(outputs):
+        message.outputs.add()
+    with pytest.raises(BadRequestError, match=f"expected at most {MOST_TENSORS} (in|out)puts, received"):
+        Wire().read(message.SerializeToString())
