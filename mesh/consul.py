@@ -116,6 +116,14 @@ class Consul:
             ask, lambda api: api.kv.get(prefix, recurse=True, **block), _entries, held
         )
 
+    async def folders(self, prefix: str) -> tuple[str, ...]:
+        """The folders right under the prefix (a folder itself: it ends with a slash), by name; no value is read."""
+        return await self._agent.ask(
+            f"list folders of {prefix}",
+            lambda api: api.kv.get(prefix, keys=True, separator="/"),
+            lambda answer: _folders(prefix, answer),
+        )
+
     async def put(
         self, key: str, value: bytes, *, cas: int | None = None, acquire: str | None = None
     ) -> bool:
@@ -233,6 +241,12 @@ def _one_entry(answer: tuple[str, Any]) -> Answer[Entry | None]:
 def _entries(answer: tuple[str, Any]) -> Answer[tuple[Entry, ...]]:
     index, items = answer
     return Answer(int(index), tuple(_entry(item) for item in items or ()))
+
+
+def _folders(prefix: str, answer: tuple[str, Any]) -> tuple[str, ...]:
+    _, keys = answer
+    names = (key.removeprefix(prefix) for key in keys or ())
+    return tuple(name.removesuffix("/") for name in names if name.strip("/") and name.endswith("/"))
 
 
 def _instance(item: Mapping[str, Any]) -> Instance:

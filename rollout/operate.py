@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh import contract
-from mesh.consul import Consul, ConsulError
+from mesh.consul import Consul, ConsulError, DeniedError
 from mesh.traffic import Traffic
 from rollout import document, edit, history
 from rollout.convergence import converge
@@ -68,8 +68,10 @@ async def _read(consul: Consul, service: str, terms: Terms) -> document.Current:
 async def _check_name(consul: Consul, service: str) -> None:
     """Failure if nothing at all is known of a service without a document and without a model server: what would be
     written for a name that was misspelled would be obeyed by nobody, and look like a success."""
-    entries = (await consul.list(f"{contract.KEY_ROOT}/")).value
-    names = sorted({entry.key.split("/")[1] for entry in entries})
+    try:
+        names = await consul.folders(f"{contract.KEY_ROOT}/")
+    except DeniedError:
+        return  # a token that is bound to names (`enable_key_list_policy`): the write of another one is denied
     if service not in names:  # else it has sidecars, or a history
         message = f"nothing is known of {service}: it has no document, no model server and no sidecar"
         known = f"Consul knows {', '.join(names)}. " if names else ""

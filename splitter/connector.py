@@ -92,7 +92,9 @@ class Connector:
         pool = self._pool
         if not pool.connected:
             return 1
-        each = max(1, max(connection.peer_max_streams for connection in pool.connections))
+        each = max(connection.peer_max_streams for connection in pool.connections)
+        if not each:
+            return 1  # the next may be allowed as little
         return min(-(-len(pool.waiting) // each), CONNECTING, MAX_CONNECTIONS - len(pool.connections))
 
     async def _pause(self) -> None:

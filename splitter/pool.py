@@ -96,8 +96,10 @@ class Pool:
 
     @property
     def full(self) -> bool:
-        """Each connection carries what the endpoint itself allows. One that only refuses has to be waited for."""
-        return all(connection.leaving or connection.full for connection in self.connections)
+        """Each connection carries what the endpoint itself allows. One that only refuses has to be waited for; one
+        that is allowed nothing, though it carries nothing, may be alone in that, but not a second."""
+        others = [each for each in self.connections if not (each.leaving or each.full)]
+        return len(others) < 2 and not any(each.peer_max_streams for each in others)
 
     def spares(self, connection: Upstream) -> bool:
         """There is another connection that takes calls."""
@@ -127,9 +129,12 @@ class Pool:
         limit = self.pace.hold_limit
         if not self.connected:
             return f"no connection to {self.endpoint} within {limit:g} s"
-        if all(connection.leaving or connection.is_barren(limit) for connection in self.connections):
+        staying = [connection for connection in self.connections if not connection.leaving]
+        if not all(connection.is_barren(limit) for connection in staying):
+            return ""
+        if any(connection.peer_max_streams for connection in staying):
             return f"{self.endpoint} has refused all calls for {limit:g} s"
-        return ""
+        return f"{self.endpoint} allows no calls (MAX_CONCURRENT_STREAMS 0)"
 
     def hold(self, call: Held) -> None:
         """Keep the call until a connection has room; over the limit it is rejected at once."""

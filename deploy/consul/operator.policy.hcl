@@ -5,8 +5,9 @@ key "verdigris/recommender/traffic" {
   policy = "write"
 }
 
+# As "read", and also where the agents' enable_key_list_policy tells reading from listing.
 key_prefix "verdigris/recommender/" {
-  policy = "read"
+  policy = "list"
 }
 
 service "recommender" {

@@ -53,7 +53,7 @@ class Limits:
     nothing of its response has been sent, or the client would have got something for what it cost."""
     reset_rate: float = 33.0
     """… and per second (nghttp2's figure). A stream that ends otherwise pays for one more, so clients whose deadlines
-    pass now and then owe nothing."""
+    pass now and then owe nothing. Never 0: an address that is refused can pay by nothing but time."""
     greeting_timeout: float = 10.0
     """For preface, SETTINGS and the acknowledgement of ours; until then header blocks take the slow way."""
     block_timeout: float = 10.0
@@ -103,7 +103,7 @@ _LEAST: Final = {
     "stream_window": 65_535,  # everybody has it before anything is said
     "max_queued": 0,
     "reset_burst": 0,
-    "reset_rate": 0,
+    "reset_rate": 0.01,
 }
 
 DEFAULT: Final = Limits()

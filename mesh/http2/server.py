@@ -51,6 +51,8 @@ class ServerConnection(Inlet):
         self._offenders = offenders
         self._resets = Meter(limits.reset_burst)
         self._early_ends = 0
+        self._went_on = False
+        """It gave up more than it could afford. Once is all: the fault that follows gives up what is left."""
         self._old = self._older = 0
         """The highest stream id at the caretaker's last visit, and at the one before."""
         self._drain_timer: asyncio.TimerHandle | None = None
@@ -155,7 +157,8 @@ class ServerConnection(Inlet):
         affordable = self._resets.take(count, paid=paid)
         owes = min(self._resets.owed(paid=paid), self.limits.reset_burst)
         self._offenders.note(self._address, owes, now=now)
-        if not affordable:
+        if not affordable and not self._went_on:
+            self._went_on = True
             self._offenders.add(self._address, now=now)
         return affordable
 

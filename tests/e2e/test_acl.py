@@ -13,7 +13,7 @@ from mesh import contract
 from mesh.consul import Consul, ConsulAddress, DeniedError
 from tests.consul_agent import consul_binary
 from tests.e2e.harness import Mesh, Process, program
-from tests.e2e.harness.acl import Guarded, guarded
+from tests.e2e.harness.acl import DENY_LISTS, Guarded, guarded
 from tests.e2e.harness.models import simple
 
 SERVICE: Final = "recommender"
@@ -22,10 +22,11 @@ OTHER: Final = "payments"
 DOCUMENT: Final = b'{"split": {"blue": 100}}'
 
 
+pytestmark = pytest.mark.skipif(consul_binary() is None, reason="needs a Consul agent: make consul")
+
+
 @pytest.fixture(scope="module")
 def acl() -> Iterator[Guarded]:
-    if consul_binary() is None:
-        pytest.skip("needs a Consul agent: make consul")
     with guarded() as consul:
         yield consul
 
@@ -84,6 +85,18 @@ async def test_the_three_policies_are_enough_for_the_whole_mesh(
     async with Consul(acl.consul) as consul:
         assert (await consul.list(contract.status_prefix(SERVICE))).value == ()
         assert (await consul.instances(SERVICE)).value == ()
+
+
+async def test_an_operator_may_write_the_first_document_where_reading_is_not_listing() -> None:
+    """Before there is a model server or a sidecar; the policy names the service, so its name is not misspelled."""
+    with guarded(DENY_LISTS) as acl:
+        operator = replace(acl.consul, token=acl.token("operator"))
+        await verdigris(operator, "shift", SERVICE, "blue=100")
+        await verdigris(operator, "shift", SERVICE, "blue=50", "green=50")
+        assert await verdigris(operator, "status", SERVICE)
+        await verdigris(operator, "history", SERVICE)
+        with pytest.raises(AssertionError, match="ermission denied"):
+            await verdigris(operator, "shift", f"{SERVICE}s", "blue=100")
 
 
 def put(key: str) -> Callable[[Consul], Awaitable[object]]:

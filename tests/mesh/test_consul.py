@@ -127,6 +127,14 @@ async def test_a_prefix_lists_what_is_under_it_in_order_and_nothing_else(consul:
 
 
 @needs_consul
+async def test_folders_are_what_has_keys_under_it_by_name(consul: Consul) -> None:
+    for key in ("folders/", "folders/b/", "folders/a/one", "folders/a/two/three", "folders/plain"):
+        await consul.put(key, b"value")
+    assert await consul.folders("folders/") == ("a", "b")
+    assert await consul.folders("folders/nothing/") == ()
+
+
+@needs_consul
 async def test_check_and_set_writes_only_over_the_revision_it_saw(consul: Consul) -> None:
     assert await consul.put("cas/key", b"first", cas=0)
     assert not await consul.put("cas/key", b"again", cas=0)

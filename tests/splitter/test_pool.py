@@ -18,6 +18,7 @@ from splitter.upstream import PAUSE, STEP, Upstream
 from tests.splitter.rig import LOOPBACK, Backend
 from tests.splitter.wire import News, Peer
 
+NONE = {frames.MAX_CONCURRENT_STREAMS: 0}
 ONE = {frames.MAX_CONCURRENT_STREAMS: 1}
 
 
@@ -319,7 +320,7 @@ class TestManyCalls:
             assert ids == [1, None, 3, 5]
 
     async def test_an_endpoint_that_allows_more_in_mid_connection_gets_more(self) -> None:
-        async with connecting(settings={frames.MAX_CONCURRENT_STREAMS: 0}) as at:
+        async with connecting(settings=NONE) as at:
             peer = await at.connected()
             call = at.call()
             assert call.connection is None
@@ -443,7 +444,7 @@ class TestAnEndpointThatRefuses:
 
     @pytest.mark.parametrize("how", ["by resets", "by its SETTINGS"])
     async def test_is_not_waited_for_longer_than_one_without_a_connection(self, how: str) -> None:
-        none = {frames.MAX_CONCURRENT_STREAMS: 0} if how == "by its SETTINGS" else {}
+        none = NONE if how == "by its SETTINGS" else {}
         async with connecting(settings=none, pace=replace(FAST, hold_limit=0.0)) as at:
             peer = await at.connected()
             first, waiting = at.call(), at.call()
@@ -451,7 +452,8 @@ class TestAnEndpointThatRefuses:
                 await _refuse(peer, first, waiting)
                 waiting = at.call()
             await at.news.until(lambda: waiting.rejected)
-            assert waiting.rejected == f"{at.server.endpoint} has refused all calls for 0 s"
+            why = "allows no calls (MAX_CONCURRENT_STREAMS 0)" if none else "has refused all calls for 0 s"
+            assert waiting.rejected == f"{at.server.endpoint} {why}"
 
     async def test_but_has_served_one_since_may_be_waited_for(self) -> None:
         async with connecting() as at:
@@ -462,6 +464,39 @@ class TestAnEndpointThatRefuses:
             assert not connection.is_barren(0.0)
             served.end()
             assert not connection.is_barren(0.0)
+
+
+class TestAConnectionThatIsAllowedNothing:
+    """Its SETTINGS say MAX_CONCURRENT_STREAMS 0."""
+
+    async def test_is_not_the_last_word_of_its_endpoint(self) -> None:
+        async with connecting() as at:
+            (await at.connected()).say(frames.settings(NONE))
+            await at.server.peers[0].sync()
+            calls = [at.call() for _ in range(20)]
+            await at.connected(2)
+            await at.news.until(lambda: all(call.connection for call in calls))
+            assert len(at.server.peers) == 2
+
+    async def test_is_not_either_while_its_calls_wait_already(self) -> None:
+        async with connecting(settings=ONE) as at:
+            peer = await at.connected()
+            at.pool.connections[0].refused()
+            call = at.call()
+            peer.say(frames.settings(NONE))
+            await at.news.until(lambda: call.connection)
+            assert len(at.server.peers) == 2
+
+    async def test_but_two_of_them_are_and_no_third_is_opened(self) -> None:
+        async with connecting(settings=NONE, pace=replace(FAST, hold_limit=0.05)) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(20)]
+            await at.connected(2)
+            await at.news.until(lambda: all(call.rejected for call in calls))
+            late = at.call()
+            await at.news.until(lambda: late.rejected)
+            assert late.rejected == f"{at.server.endpoint} allows no calls (MAX_CONCURRENT_STREAMS 0)"
+            assert len(at.server.peers) == 2
 
 
 class TestSurplus:

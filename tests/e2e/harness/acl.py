@@ -12,6 +12,8 @@ from tests.consul_agent import ConsulAgent
 from tests.e2e.harness.process import CHECKOUT
 
 DENY: Final = 'acl { enabled = true default_policy = "deny" }'
+DENY_LISTS: Final = 'acl { enabled = true default_policy = "deny" enable_key_list_policy = true }'
+"""Also to whoever may only read."""
 POLICIES: Final = CHECKOUT / "deploy/consul"
 
 
@@ -49,9 +51,9 @@ def put(url: str, path: str, body: dict[str, Any] | None = None, token: str = ""
 
 
 @contextmanager
-def guarded() -> Iterator[Guarded]:
+def guarded(hcl: str = DENY) -> Iterator[Guarded]:
     """Start such an agent; its own token lets it register its node."""
-    with ConsulAgent(hcl=DENY) as agent:
+    with ConsulAgent(hcl=hcl) as agent:
         management = str(put(agent.url, "acl/bootstrap")["SecretID"])
         put(agent.url, "agent/token/agent", {"Token": management}, management)
         yield Guarded(agent.url, management)

@@ -26,9 +26,15 @@ def test_no_limit_may_be_no_number(name: str) -> None:
         Limits(**{name: float("nan")})
 
 
-@pytest.mark.parametrize("name", ["max_queued", "reset_burst", "reset_rate"])
+@pytest.mark.parametrize("name", ["max_queued", "reset_burst"])
 def test_some_limits_may_be_nothing(name: str) -> None:
     assert getattr(Limits(**{name: 0}), name) == 0
+
+
+def test_an_address_that_is_refused_is_forgiven_some_day() -> None:
+    with pytest.raises(ValueError, match=r"^reset_rate: at least 0\.01, not 0$"):
+        Limits(reset_rate=0)
+    assert Limits(reset_rate=0.01).reset_rate == 0.01
 
 
 @pytest.mark.parametrize(("name", "least"), [("max_block", 16_384), ("stream_window", 65_535)])

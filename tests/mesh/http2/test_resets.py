@@ -246,6 +246,30 @@ async def test_an_address_that_comes_again_and_again_to_go_on_is_refused_until_t
     assert (elsewhere.faults, forgiven.faults) == ([], [])
 
 
+async def test_a_connection_that_goes_on_counts_once_whatever_it_has_open() -> None:
+    place = Place(reset_burst=20)
+    (await place.connect())[1].say(rapid(1, 20))
+    for number in range(1, 22):
+        again, wire = await place.connect()
+        wire.say(b"".join(f.headers(each, REQUEST, 1) for each in (1, 3, 5, 7)) + f.rst_stream(1, f.CANCEL))
+        assert (again.faults, len(again.calls)) == (["rapid_reset"], 4)
+        assert place.offenders.owed("127.0.0.1", now=place.clock.now) == 20 + number
+    refused, _ = await place.connect()
+    assert (refused.faults, refused.calls) == (["rapid_reset"], [])
+
+
+async def test_a_connection_that_hangs_up_or_breaks_the_rules_goes_on_too() -> None:
+    place = Place(reset_burst=20)
+    (await place.connect())[1].say(rapid(1, 20))
+    for number, breaks in enumerate((False, True), start=1):
+        again, wire = await place.connect()
+        wire.say(f.headers(1, REQUEST, 1))
+        if breaks:
+            wire.say(f.headers(2, REQUEST, 1))
+        again.connection_lost(None)
+        assert place.offenders.owed("127.0.0.1", now=place.clock.now) == 20 + number
+
+
 async def test_a_client_that_crashes_with_all_its_calls_open_may_come_again() -> None:
     place = Place(reset_burst=20)
     for _ in range(2):

@@ -1,5 +1,6 @@
 """`shift`, `mirror` and `rollback` on a real Consul, as an operator sees them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -104,15 +105,17 @@ async def test_a_service_that_nobody_knows_is_a_usage_error_that_writes_nothing_
     site: Site, edit: tuple[str, str]
 ) -> None:
     command, share = edit
-    others = f"{site.service}-known"
+    others, folder = f"{site.service}-known", f"{contract.KEY_ROOT}/"  # as the web interface makes one
     key = contract.traffic_key(others)
     await site.consul.put(key, b'{"split": {"blue": 100}}')
+    await site.consul.put(folder, b"")
     result = await site.run(command, site.service, share)
     await site.consul.delete(key)
+    await site.consul.delete(folder)
     assert result.exit_code == Exit.USAGE
     said = " ".join(result.stderr.split())
     assert f"nothing is known of {site.service}: it has no document, no model server and no sidecar" in said
-    assert others in said
+    assert re.search(rf"Consul knows (\w[^ ]*, )*{others}[,.]", said)
     assert "--force" in said
     assert await site.document() is None
     assert (await site.run(command, site.service, share, "--force")).exit_code == Exit.OK
