@@ -14,6 +14,7 @@ from splitter import metrics
 from splitter.admin import application, listening
 from splitter.datapath import BACKLOG, DataPath, new_token
 from splitter.figures import Figures
+from splitter.port import owned, ready
 from splitter.settings import Settings
 from splitter.watch import Watch
 
@@ -34,7 +35,7 @@ class Single:
         """Raises OSError if a port cannot be had."""
         settings = self._settings
         admin = web.AppRunner(application(self), access_log=None)
-        with contextlib.ExitStack() as last:
+        with owned(settings.listen) as self._sockets, contextlib.ExitStack() as last:
             try:
                 async with Consul(settings.consul) as consul, asyncio.TaskGroup() as group:
                     stop = group.create_task(_signal(), name="until signal")
@@ -67,7 +68,10 @@ class Single:
     async def _listen(self, connection: Callable[[], asyncio.Protocol]) -> Sequence[asyncio.Server]:
         listen, loop = self._settings.listen, asyncio.get_running_loop()
         try:
-            return [await loop.create_server(connection, listen.host, listen.port, backlog=BACKLOG)]
+            return [
+                await loop.create_server(connection, sock=ours, backlog=BACKLOG)
+                for ours in ready(self._sockets)
+            ]
         except OSError as error:
             raise CannotListen("--listen", listen, error) from None
 

@@ -19,7 +19,6 @@ from splitter.__main__ import main
 from splitter.settings import Settings
 from splitter.worker import Orders
 from tests.certificates import Authority
-from tests.consul_agent import ConsulAgent
 from tests.splitter.test_settings import GIVEN
 
 GOOD = ["--service", "recommender", "--listen", "127.0.0.1:0", "--consul-addr", "127.0.0.1:1"]
@@ -46,22 +45,20 @@ class TestAProcess:
 
     @pytest.mark.parametrize("option", ["--listen", "--admin"])
     @pytest.mark.parametrize("workers", ["1", "2"])
-    def test_that_cannot_listen_ends_with_1_and_says_where(
-        self, option: str, workers: str, agent: ConsulAgent
-    ) -> None:
+    def test_that_cannot_listen_ends_with_1_and_says_where(self, option: str, workers: str) -> None:
+        """Whether or not Consul answers."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
-            reached = ("--consul-addr", agent.address, "--workers", workers)
-            code, said = ended(*GOOD, *reached, option, address)
+            code, said = ended(*GOOD, "--workers", workers, option, address)
         assert code == 1
         assert said.splitlines()[-1] == (
             f"splitter: {option} '{address}': cannot listen there: address already in use"
         )
         assert "Traceback" not in said
 
-    def test_on_a_host_that_nobody_knows_says_so(self, agent: ConsulAgent) -> None:
+    def test_on_a_host_that_nobody_knows_says_so(self) -> None:
         where = "nobody.invalid:1"
-        code, said = ended(*GOOD, "--consul-addr", agent.address, "--plaintext", "--listen", where)
+        code, said = ended(*GOOD, "--plaintext", "--listen", where)
         assert code == 1
         line = said.splitlines()[-1]
         assert line.startswith(f"splitter: --listen '{where}': cannot listen there: ")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from mesh.address import Address
-from splitter.port import Bound, reserved, shared
+from splitter.port import Bound, owned, ready, reserved, shared
 
 ANY = Address("127.0.0.1", 0)
 
@@ -98,6 +98,60 @@ def test_the_next_supervisor_gets_the_port_that_draining_workers_only_talk_on() 
         listening.close()
     with client, accepted, reserved(Address("127.0.0.1", addresses[0][1][1])) as again:
         assert again[0][1] == addresses[0][1]
+
+
+def test_what_is_owned_takes_no_connection_before_it_listens_and_then_all() -> None:
+    with owned(ANY) as sockets:
+        (ours,) = sockets
+        where = ours.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where)
+        _listen(sockets)
+        with socket.create_connection(where):
+            pass
+
+
+@pytest.mark.parametrize("listening", [False, True], ids=["owned", "in use"])
+@pytest.mark.parametrize("option", [socket.SO_REUSEADDR, socket.SO_REUSEPORT], ids=["address", "port"])
+def test_what_is_owned_is_shared_with_nobody(listening: bool, option: int) -> None:
+    with owned(ANY) as sockets, socket.socket() as stranger:
+        if listening:
+            _listen(sockets)
+        stranger.setsockopt(socket.SOL_SOCKET, option, 1)
+        with pytest.raises(OSError, match="in use"):
+            stranger.bind(sockets[0].getsockname())
+
+
+def test_the_next_process_gets_the_port_that_a_draining_one_only_talks_on() -> None:
+    with owned(ANY) as sockets:
+        where = sockets[0].getsockname()
+        _listen(sockets)
+        client = socket.create_connection(where)
+        accepted, _ = sockets[0].accept()
+    with client, accepted, owned(Address("127.0.0.1", where[1])) as again:
+        assert again[0].getsockname() == where
+        _listen(again)
+
+
+def _listen(sockets: tuple[socket.socket, ...]) -> None:
+    for each in ready(sockets):
+        each.listen()
+
+
+def test_a_family_that_is_not_enabled_is_left_out_unless_it_is_the_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`localhost` where IPv6 is off; 192.0.2.1 (RFC 5737) is no address of this host."""
+    absent, there = (
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in ("192.0.2.1", "127.0.0.1")
+    )
+    found = [absent, there]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with owned(Address("localhost", 0)) as sockets:
+        assert [each.getsockname()[0] for each in sockets] == ["127.0.0.1"]
+    found.pop()
+    with pytest.raises(OSError, match="cannot assign requested address"), owned(Address("localhost", 0)):
+        pass
 
 
 def test_an_address_may_be_of_ipv6() -> None:
