@@ -11,10 +11,11 @@ from typing import Any, Final
 import click
 import uvloop
 
-from mesh import contract, memory
+from mesh import contract
 from mesh.tls import BadTLS, ClientTLS, ServerTLS
 from mesh.tls_options import server_options, upstream_options
 from mesh.version import version
+from splitter import memory
 from splitter.app import App
 from splitter.settings import BadSetting, Settings, address, consul_address, parse_limits
 

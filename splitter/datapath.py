@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
-from mesh import memory, telemetry
+from mesh import telemetry
 from mesh import traffic as document
 from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
@@ -20,7 +20,7 @@ from mesh.http2.offenders import Offenders
 from mesh.tls_accept import TLSAcceptor
 from mesh.tls_live import LiveTLS
 from mesh.traffic import GRAIN
-from splitter import figures
+from splitter import figures, memory
 from splitter.control import Control
 from splitter.facts import Facts
 from splitter.figures import Figures

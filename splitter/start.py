@@ -1,7 +1,7 @@
 """The command `splitter` as it is installed: first of all on an allocator that gives memory back, since whoever starts
 anew should not have imported everything before."""
 
-from mesh import memory
+from splitter import memory
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 CPython's own allocator returns an arena of 1 MiB once nothing is left in it, and one small object that outlives the
 crowd is enough to keep it: after 1 000 connections with 10 calls each, a few hundred kept all eleven. The C library's
-allocator returns every free page when it is asked. It costs about a tenth of the CPU time of a small call
+allocator returns every free page when it is asked. It costs an eighth more CPU for a small call
 (docs/decisions/0008). Where the C library cannot do it, nothing is done.
 """
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mesh import memory
-from mesh.memory import CALM, CROWD, PATIENCE, Crumbs, Ebb
+from splitter import memory
+from splitter.memory import CALM, CROWD, PATIENCE, Crumbs, Ebb
 
 HAS_GLIBC = memory._trim() is not None
 needs_glibc = pytest.mark.skipif(not HAS_GLIBC, reason="the C library is not glibc: it has no malloc_trim")
@@ -76,7 +76,7 @@ def test_what_is_resident_is_what_the_system_says() -> None:
 def test_free_pages_go_back_to_the_system() -> None:
     """Blocks of which each second one is kept leave free pages between them, which only a trim gives back."""
     program = (
-        "from mesh import memory; memory.returnable()\n"
+        "from splitter import memory; memory.returnable()\n"
         "resident = lambda: int(open('/proc/self/statm').read().split()[1]) * 4096\n"
         "blocks = [bytes(400) for _ in range(100_000)]\n"
         "kept = blocks[::100]; last = bytes(400); del blocks\n"
