@@ -478,6 +478,19 @@ class TestAConnectionThatIsAllowedNothing:
             await at.news.until(lambda: all(call.connection for call in calls))
             assert len(at.server.peers) == 2
 
+    async def test_is_no_spare_of_the_one_that_works(self) -> None:
+        async with connecting(settings=ONE) as at:
+            await at.connected()
+            calls = [at.call() for _ in range(2)]
+            await at.news.until(lambda: all(call.connection for call in calls))
+            (await at.connected(2)).say(frames.settings(NONE))
+            await at.server.peers[1].sync()
+            for call in calls:
+                call.end()
+            working, useless = at.pool.connections
+            _pass(at.pool, FAST.surplus + 1)
+            assert (working.leaving, useless.leaving) == (False, True)
+
     async def test_is_not_either_while_its_calls_wait_already(self) -> None:
         async with connecting(settings=ONE) as at:
             peer = await at.connected()
