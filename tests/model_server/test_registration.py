@@ -12,6 +12,8 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
 
 from mesh.consul import Answer, Consul, ConsulAddress, ConsulError, Instance
 from mesh.follow import Script, follow
@@ -298,8 +300,21 @@ def named(name: str, version: str) -> Model:
     return fake_model(lambda names, feeds: [], name=name, version=version, inputs={}, outputs={})
 
 
-async def test_what_is_loaded_later_is_registered_in_the_place_of_what_was(consul: Consul) -> None:
-    following = registration(consul)
+@pytest.fixture
+async def healthy_port() -> AsyncIterator[int]:
+    """A server that Consul's checks find in health, whenever they look."""
+    server = grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(health_aio.HealthServicer(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield port
+    await server.stop(None)
+
+
+async def test_what_is_loaded_later_is_registered_in_the_place_of_what_was(
+    consul: Consul, healthy_port: int
+) -> None:
+    following = registration(consul, port=healthy_port)
     async with asyncio.TaskGroup() as tasks:
         kept = tasks.create_task(following.keep())
         await until(consul, says("fake", "1"), service="films")
