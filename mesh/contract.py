@@ -50,6 +50,8 @@ HEADER_ROLE: Final = "x-verdigris-role"
 ROLE_PRIMARY: Final = "primary"
 ROLE_SHADOW: Final = "shadow"
 ROLE_FALLBACK: Final = "fallback"
+ROLE_NOISE: Final = "noise"
+"""A shadow of the primary's own colour: how much that disagrees with itself."""
 
 # Why a call went where it went
 REASON_SPLIT: Final = "split"

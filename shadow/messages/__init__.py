@@ -1,0 +1,1 @@
+"""What stands in the bytes of a call: gRPC messages, tensors. Pure."""

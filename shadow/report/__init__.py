@@ -1,0 +1,1 @@
+"""What the pairs of a shadow say, for people and for CI."""

@@ -1,0 +1,1 @@
+"""Whether a colour is ready, and how sure that is. Pure."""
