@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairId:
-    """`source` names one life of one data path, `number` counts its pairs from 1: together, they are one pair's alone."""
+    """`source` is one life of one data path, `number` counts its pairs from 1: together they are never given again."""
 
     source: str
     number: int
