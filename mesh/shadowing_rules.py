@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from mesh import quantity
 from mesh.traffic_rules import GRAIN, LONGEST_NAME, limited, weight
 
 MOST_TOP: Final = 100_000
@@ -18,8 +19,6 @@ LARGEST: Final = 64 << 20
 OFF: Final = "off"
 """Instead of a bound: it does not matter."""
 
-_SIZE: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(B|KiB|MiB)")
-UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 _COMPARATOR: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -37,13 +36,10 @@ def confidence(value: object) -> float:
 
 def size(value: object) -> int:
     """`64KiB`, `1MiB`, `500B` as bytes."""
-    matched = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if not matched:
-        raise ValueError('must be a size with its unit (B, KiB or MiB), such as "64KiB" or "1MiB"')
-    found = Decimal(matched[1]) * UNITS[matched[2]]
-    if found != int(found) or not 1 <= found <= LARGEST:
-        raise ValueError("must be from 1B to 64MiB, in whole bytes")
-    return int(found)
+    found = quantity.size(value if isinstance(value, str) else "")
+    if not 1 <= found <= LARGEST:
+        raise ValueError("must be from 1B to 64MiB")
+    return found
 
 
 def tolerance(value: object) -> float:

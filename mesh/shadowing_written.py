@@ -1,10 +1,12 @@
 """What a document says of its shadows, as the document spells it: only what is not default anyway."""
 
-from typing import Any
+from typing import Any, Final
 
 from mesh.shadowing import Compare, Criteria, OutputRule, Record
-from mesh.shadowing_rules import OFF, UNITS
+from mesh.shadowing_rules import OFF
 from mesh.traffic_rules import GRAIN
+
+_UNITS: Final = {"MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 
 
 def record(value: Record) -> dict[str, Any]:
@@ -60,8 +62,8 @@ def share(value: float) -> int | float:
 
 def size(value: int) -> str:
     """Bytes in the largest unit that they are whole in."""
-    unit = max((each for each in UNITS if value % UNITS[each] == 0), key=UNITS.__getitem__)
-    return f"{value // UNITS[unit]}{unit}"
+    unit = next(each for each, bytes in _UNITS.items() if value % bytes == 0)
+    return f"{value // _UNITS[unit]}{unit}"
 
 
 def number(value: float) -> int | float:
