@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
-from mesh import telemetry
+from mesh import contract, telemetry
 from mesh import traffic as document
 from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
@@ -169,10 +169,16 @@ def described(switch: Switch, control: Control) -> dict[str, Any]:
         "endpoints": control.endpoints.describe(),
         "shadow_endpoints": control.shadow_endpoints.describe(),
         "counts": counts,
-        "mirrored": dict(switch.mirrors.started),
+        "mirrored": _begun(switch, contract.ROLE_SHADOW),
+        "noise": _begun(switch, contract.ROLE_NOISE),
         "clients": len(switch.clients),
         "in_flight": switch.in_flight,
     }
+
+
+def _begun(switch: Switch, role: str) -> dict[str, int]:
+    """Shadows of this role, by colour."""
+    return {color: number for (color, each), number in switch.mirrors.started.items() if each == role}
 
 
 def _tracer(settings: Settings, instance: str) -> Tracer | NoTracer:

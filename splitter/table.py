@@ -10,6 +10,7 @@ from typing import Final
 from mesh import contract
 from mesh.http2.blocks import literal
 from mesh.traffic import Traffic
+from splitter.endpoint import Endpoint
 from splitter.picker import Picker, Sampler
 from splitter.pool import Pool
 
@@ -48,6 +49,15 @@ class Target:
         """Another endpoint than this one, for a call that has failed there; never a probe."""
         return _less_loaded(tuple(pool for pool in self.pools if pool is not than))
 
+    def apart(self, endpoint: Endpoint) -> Pool | None:
+        """As `choose`, but another endpoint than this one wherever there is another."""
+        pool = self.choose()
+        if (
+            pool is None or pool.endpoint != endpoint or pool not in self.pools
+        ):  # the last: a probe, and it is due
+            return pool
+        return _less_loaded(tuple(each for each in self.pools if each.endpoint != endpoint)) or pool
+
     def _probed(self) -> Pool | None:
         now = perf_counter_ns()
         for pool in self.ejected:
@@ -75,10 +85,13 @@ NOBODY = Target("", ())
 class MirrorRule:
     """One shadow of the document: its target, its exact counter and its time limit in seconds."""
 
-    __slots__ = ("color", "sampler", "target", "timeout", "timeout_field")
+    __slots__ = ("color", "noise", "role", "sampler", "target", "timeout", "timeout_field")
 
-    def __init__(self, color: str, target: Target, weight: int, timeout: float) -> None:
+    def __init__(self, color: str, role: str, target: Target, weight: int, timeout: float) -> None:
         self.color = color
+        self.role = role
+        self.noise = role == contract.ROLE_NOISE
+        """It copies the calls that its own colour serves, and no others; else exactly those that others serve."""
         self.target = target
         self.sampler = Sampler(weight)
         self.timeout = timeout
@@ -132,15 +145,21 @@ def build(
     reason = contract.REASON_SPLIT if has_document else contract.REASON_DEFAULT
     picker = Picker(traffic, by_color, reason=reason)
     mirrors = tuple(
-        MirrorRule(each.color, Target(each.color, shadows.get(each.color, ())), each.weight, each.timeout)
+        MirrorRule(
+            each.color,
+            each.role,
+            Target(each.color, shadows.get(each.color, ())),
+            each.weight,
+            each.timeout,
+        )
         for each in traffic.mirror
         if each.weight
     )
     if previous is not None:
         picker.inherit(previous.picker)
-        counters = {(rule.color, rule.sampler.weight): rule.sampler for rule in previous.mirrors}
+        counters = {(rule.color, rule.role, rule.sampler.weight): rule.sampler for rule in previous.mirrors}
         for rule in mirrors:
-            rule.sampler = counters.get((rule.color, rule.sampler.weight), rule.sampler)
+            rule.sampler = counters.get((rule.color, rule.role, rule.sampler.weight), rule.sampler)
     return Table(
         service=service,
         revision=revision,
