@@ -1,4 +1,5 @@
-"""Shadow legs: a copy of a call's request, offered to another colour and never waited for.
+"""Shadow legs: a copy of a call's request, offered to another colour and never waited for; of role noise, to another
+endpoint of its own.
 
 A shadow has connections of its own, so it cannot hold up a primary; what its windows do not admit is queued within
 a budget, and over the budget (bytes, calls in flight, time) the shadow is reset and counted with its reason. No
@@ -96,10 +97,10 @@ class Mirrors:
         self._max_in_flight = max_in_flight
         self._max_total_bytes = max_total_bytes
         self.active: set[ShadowCall] = set()
-        self.started: Counter[str] = Counter()
-        """Shadows begun, by colour."""
-        self.outcomes: Counter[tuple[str, str, str]] = Counter()
-        """Shadows ended, by colour, outcome and detail (a gRPC status, or why it was dropped)."""
+        self.started: Counter[tuple[str, str]] = Counter()
+        """Shadows begun, by colour and role."""
+        self.outcomes: Counter[tuple[str, str, str, str]] = Counter()
+        """Shadows ended, by colour, role, outcome and detail (a gRPC status, or why it was dropped)."""
 
     def over_budget(self, shadow: "ShadowCall") -> bool:
         """This shadow holds more than it may, alone or together with the others."""
@@ -115,15 +116,15 @@ class Mirrors:
 
     def start(self, switch: "Switch", call: "Call", rule: "MirrorRule") -> None:
         """Begin a shadow of this call, or count why not."""
-        self.started[rule.color] += 1
-        pool = rule.target.choose()
+        self.started[rule.color, rule.role] += 1
+        pool = rule.target.apart(call.pool.endpoint) if rule.noise else rule.target.choose()
         reason = None
         if pool is None or not pool.usable:
             reason = "no_endpoint"
         elif len(self.active) >= self._max_in_flight:
             reason = "in_flight"
         if reason is not None or pool is None:
-            self.outcomes[rule.color, DROPPED, reason or ""] += 1
+            self.outcomes[rule.color, rule.role, DROPPED, reason or ""] += 1
             self._uncaptured(call, rule, DROPPED, reason or "")
             return
         shadow = ShadowCall(switch, self, call, rule, pool)
@@ -149,7 +150,7 @@ class Mirrors:
         """A shadow that will have no pair."""
         if self.captures is not None:
             outbox = self.captures.outbox
-            outbox.count(rule.color, contract.ROLE_SHADOW, call.table.revision, outcome, reason)
+            outbox.count(rule.color, rule.role, call.table.revision, outcome, reason)
 
 
 class ShadowCall:
@@ -183,7 +184,7 @@ class ShadowCall:
         self.switch = switch
         self.mirrors = mirrors
         self.color = rule.color
-        self.role = contract.ROLE_SHADOW
+        self.role = rule.role
         self.capture: Capture | None = None
         self.answer: Said | None = None
         """What it says, where that is captured."""
@@ -276,7 +277,7 @@ class ShadowCall:
         self.done = True
         self.timer.cancel()
         self.mirrors.active.discard(self)
-        self.mirrors.outcomes[self.color, outcome, detail] += 1
+        self.mirrors.outcomes[self.color, self.role, outcome, detail] += 1
         if self.capture is not None:
             self.capture.on_shadow_end(self, outcome, detail)
             self.capture = None
