@@ -49,7 +49,7 @@ class Mean:
 
     @property
     def pairs(self) -> int:
-        return int(self.tally.total)
+        return round(self.tally.total)
 
     @property
     def observed(self) -> float | None:
@@ -98,7 +98,7 @@ class AboveNoise:
 
     @property
     def pairs(self) -> int:
-        return int(self.differing.total)
+        return round(self.differing.total)
 
     @property
     def observed(self) -> float | None:
