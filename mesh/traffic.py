@@ -5,11 +5,12 @@ check on the data path. Pure: no Consul, no clock, no chance. The rules stand in
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mesh import contract
 from mesh.problem import Invalid, Problem
+from mesh.shadowing import Record
 from mesh.strict_json import decode
 from mesh.traffic_form import TrafficForm, check
 from mesh.traffic_rules import DEFAULT_TIMEOUT, GRAIN
@@ -81,6 +82,7 @@ class Traffic:
     safe: tuple[str, ...] = contract.SAFE_METHODS
     fallback: bool = True
     note: str = ""
+    record: Record = field(default_factory=Record)
 
 
 def default(color: str) -> Traffic:
