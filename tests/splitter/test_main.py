@@ -248,7 +248,9 @@ def test_the_agent_may_be_named_as_consul_s_own_commands_name_it(
     assert [settings.consul.port for settings in started] == [9500, 9600, 9700]
 
 
-def test_a_state_directory_holds_the_traces_and_the_pairs_too(started: list[Settings], tmp_path: Path) -> None:
+def test_a_state_directory_holds_the_traces_and_the_pairs_too(
+    started: list[Settings], tmp_path: Path
+) -> None:
     main(["--service", "a", "--state-dir", str(tmp_path)])
     assert started[0].trace_file == tmp_path / "traces.jsonl"
     assert started[0].store == str(tmp_path / "shadow.db")
