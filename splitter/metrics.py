@@ -108,16 +108,26 @@ FAMILIES: Final = (
     Family(
         "verdigris_mirrored_total",
         "counter",
-        "Shadows begun; the sum of their outcomes and of those in flight.",
-        ("color",),
+        "Shadows begun, of role shadow or noise; the sum of their outcomes and of those in flight.",
+        ("color", "role"),
     ),
     Family(
         "verdigris_mirror_total",
         "counter",
         "Shadows ended: completed, failed, timed_out or dropped; detail is the status, or why it was dropped.",
-        ("color", "outcome", "detail"),
+        ("color", "role", "outcome", "detail"),
     ),
     Family("verdigris_mirror_in_flight", "gauge", "Shadows under way."),
+    Family(
+        "verdigris_pairs_total",
+        "counter",
+        "Shadows as the store accounts for them: compared, failed, timed_out, or dropped and why. With those under "
+        "way, and those whose pairs are on their way to the store, they are all that were mirrored.",
+        ("color", "role", "outcome", "reason"),
+    ),
+    Family("verdigris_pairs_waiting_bytes", "gauge", "Of pairs on their way to the store."),
+    Family("verdigris_recorder_up", "gauge", "Recorders that run; each process that mirrors has one."),
+    Family("verdigris_recorder_restarts_total", "counter", "Recorders that ended and were started again."),
     Family("verdigris_connections", "gauge", "Open connections, to clients and to endpoints.", ("side",)),
     Family(
         "verdigris_streams",

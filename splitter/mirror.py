@@ -1,9 +1,11 @@
-"""Shadow legs: a copy of a call's request, offered to another colour and never waited for.
+"""Shadow legs: a copy of a call's request, offered to another colour and never waited for; of role noise, to another
+endpoint of its own.
 
 A shadow has connections of its own, so it cannot hold up a primary; what its windows do not admit is queued within
 a budget, and over the budget (bytes, calls in flight, time) the shadow is reset and counted with its reason. No
 shadow disappears silently: mirrored = completed + failed + timed out + dropped. The client's cancel does not end a
-shadow whose request is complete, or only fast calls would be compared. Its answer is read and let go.
+shadow whose request is complete, or only fast calls would be compared. Its answer is captured, where pairs are recorded
+(`splitter.capture`), or let go.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from mesh import contract
 from mesh.http2 import frames
 from mesh.http2.blocks import Malformed, edited, literal
 from splitter import answers
+from splitter.capture import NOT_SAMPLED, Capture, Captures, Said
 from splitter.ejection import FAILED as ENDPOINT_FAILED
 from splitter.head import INTERIM, read_head
 from splitter.kept import Piece, joined
@@ -33,6 +36,9 @@ MAX_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 32 << 20
 """Bytes all shadows may have queued together."""
 
+NEVER: Final = 1 << 62
+"""Later than any time."""
+
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
 TIMED_OUT: Final = "timed_out"
@@ -49,6 +55,9 @@ class ShadowLeg(EndpointStream):
 
     def on_headers(self, block: bytes, end: int) -> None:
         head = read_head(block, self.connection.limits)
+        answer = self.shadow.answer
+        if answer is not None and head.kind != INTERIM:
+            answer.block += block
         if end:
             if head.kind == INTERIM:
                 raise Malformed("it ends before it began")
@@ -56,6 +65,9 @@ class ShadowLeg(EndpointStream):
 
     def on_data(self, payload: bytes, end: int) -> None:
         self.connection.credit(len(payload))
+        shadow = self.shadow
+        if shadow.answer is not None and shadow.capture is not None:
+            shadow.answer.add(payload, shadow.capture.largest)
         if end:
             self.shadow.finish(COMPLETED, "UNKNOWN")  # a response without trailers is not gRPC
         elif self.recv_window < self.connection.low_water:
@@ -76,14 +88,25 @@ class ShadowLeg(EndpointStream):
 class Mirrors:
     """All shadows under way, and what became of the others."""
 
-    def __init__(self, *, max_in_flight: int = MAX_IN_FLIGHT, max_total_bytes: int = MAX_TOTAL_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        captures: Captures | None = None,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+    ) -> None:
+        self.captures = captures
+        """None: pairs are not recorded."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._look_at = NEVER
+        """When the timer rings."""
         self._max_in_flight = max_in_flight
         self._max_total_bytes = max_total_bytes
         self.active: set[ShadowCall] = set()
-        self.started: Counter[str] = Counter()
-        """Shadows begun, by colour."""
-        self.outcomes: Counter[tuple[str, str, str]] = Counter()
-        """Shadows ended, by colour, outcome and detail (a gRPC status, or why it was dropped)."""
+        self.started: Counter[tuple[str, str]] = Counter()
+        """Shadows begun, by colour and role."""
+        self.outcomes: Counter[tuple[str, str, str, str]] = Counter()
+        """Shadows ended, by colour, role, outcome and detail (a gRPC status, or why it was dropped)."""
 
     def over_budget(self, shadow: "ShadowCall") -> bool:
         """This shadow holds more than it may, alone or together with the others."""
@@ -92,25 +115,59 @@ class Mirrors:
             return False
         return size > MAX_BYTES or sum(other.buffered for other in self.active) > self._max_total_bytes
 
+    def _look_again(self, at: int) -> None:
+        """One timer for all: to start and stop one for each shadow costs a microsecond, and almost none is needed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at = at
+        delay = max(0, at - perf_counter_ns()) / 1e9
+        self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
+
+    def _expire(self) -> None:
+        """Give up those whose time is over, and look again when it is for the next."""
+        now = perf_counter_ns()
+        self._timer, self._look_at = None, NEVER
+        soonest = NEVER
+        for shadow in list(self.active):
+            if shadow.until <= now:
+                shadow.finish(TIMED_OUT, "")
+            elif shadow.until < soonest:
+                soonest = shadow.until
+        if soonest < self._look_at:
+            self._look_again(soonest)
+
     def stop(self) -> None:
         """The sidecar ends: what has not ended by now is dropped, and counted."""
         for shadow in list(self.active):
             shadow.finish(DROPPED, "shutdown")
+        if self._timer is not None:
+            self._timer.cancel()
 
     def start(self, switch: "Switch", call: "Call", rule: "MirrorRule") -> None:
         """Begin a shadow of this call, or count why not."""
-        self.started[rule.color] += 1
-        pool = rule.target.choose()
+        self.started[rule.color, rule.role] += 1
+        pool = rule.target.apart(call.pool.endpoint) if rule.noise else rule.target.choose()
         reason = None
         if pool is None or not pool.usable:
             reason = "no_endpoint"
         elif len(self.active) >= self._max_in_flight:
             reason = "in_flight"
         if reason is not None or pool is None:
-            self.outcomes[rule.color, DROPPED, reason or ""] += 1
+            self.outcomes[rule.color, rule.role, DROPPED, reason or ""] += 1
+            self._uncaptured(call, rule, DROPPED, reason or "")
             return
         shadow = ShadowCall(switch, self, call, rule, pool)
         self.active.add(shadow)
+        if shadow.until < self._look_at:
+            self._look_again(shadow.until)
+        captures = self.captures
+        if captures is not None:
+            if rule.recorded.take():
+                if call.capture is None:
+                    call.capture = Capture(captures, call, rule.largest)
+                call.capture.begin(shadow)
+            else:
+                self._uncaptured(call, rule, DROPPED, NOT_SAMPLED)
         if call.shadows is None:
             call.shadows = []
         call.shadows.append(shadow)
@@ -120,12 +177,20 @@ class Mirrors:
         else:
             shadow.attach(connection)
 
+    def _uncaptured(self, call: "Call", rule: "MirrorRule", outcome: str, reason: str) -> None:
+        """A shadow that will have no pair."""
+        if self.captures is not None:
+            outbox = self.captures.outbox
+            outbox.count(rule.color, rule.role, call.table.revision, outcome, reason)
+
 
 class ShadowCall:
     """One shadow, from its choice to its outcome."""
 
     __slots__ = (
+        "answer",
         "block",
+        "capture",
         "color",
         "done",
         "ended",
@@ -136,11 +201,12 @@ class ShadowCall:
         "path",
         "pool",
         "revision",
+        "role",
         "span",
         "started",
         "switch",
-        "timer",
         "trace",
+        "until",
     )
 
     def __init__(
@@ -149,6 +215,10 @@ class ShadowCall:
         self.switch = switch
         self.mirrors = mirrors
         self.color = rule.color
+        self.role = rule.role
+        self.capture: Capture | None = None
+        self.answer: Said | None = None
+        """What it says, where that is captured."""
         self.pool = pool
         self.path = call.path
         self.revision = call.table.revision
@@ -173,7 +243,8 @@ class ShadowCall:
             if not self.trace.parent_id:
                 drop += request.tracestate
         self.block = edited(call.block, drop=drop, append=append)
-        self.timer = asyncio.get_running_loop().call_later(rule.timeout, self.finish, TIMED_OUT, "")
+        self.until = self.started + rule.timeout_ns
+        """When it is given up, by `perf_counter_ns`."""
 
     @property
     def gone(self) -> bool:
@@ -181,7 +252,7 @@ class ShadowCall:
 
     @property
     def expires(self) -> int | None:
-        """None: it has a timer of its own."""
+        """None: `Mirrors` looks after it."""
         return None
 
     @property
@@ -236,9 +307,11 @@ class ShadowCall:
         if self.done:
             return
         self.done = True
-        self.timer.cancel()
         self.mirrors.active.discard(self)
-        self.mirrors.outcomes[self.color, outcome, detail] += 1
+        self.mirrors.outcomes[self.color, self.role, outcome, detail] += 1
+        if self.capture is not None:
+            self.capture.on_shadow_end(self, outcome, detail)
+            self.capture = None
         leg = self.leg
         if leg is not None:
             self._judge(leg, outcome, detail)

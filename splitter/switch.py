@@ -74,11 +74,18 @@ class ClientConnection(ServerConnection):
 class Switch:
     """The data path's only object with state that outlives a call: the table, the budget, the shadows, the clients."""
 
-    def __init__(self, table: "Table", observer: "Observer", *, wiring: Wiring = PLAIN) -> None:
+    def __init__(
+        self,
+        table: "Table",
+        observer: "Observer",
+        *,
+        wiring: Wiring = PLAIN,
+        mirrors: Mirrors | None = None,
+    ) -> None:
         self.table = table
         self.wiring = wiring
         self.observer = observer
-        self.mirrors = Mirrors()
+        self.mirrors = mirrors if mirrors is not None else Mirrors()
         self.clients: set[ClientConnection] = set()
         self.draining = False
         self.empty = asyncio.Event()
@@ -128,7 +135,7 @@ class Switch:
         call.send_to(target, pool)
         if table.mirrors and call.safe and not call.done and not request.shadow:
             for rule in table.mirrors:
-                if rule.color != pick.color and rule.sampler.take():
+                if (rule.color == pick.color) == rule.noise and rule.sampler.take():
                     self.mirrors.start(self, call, rule)
 
     def decide_again(self, call: Call) -> bool:
