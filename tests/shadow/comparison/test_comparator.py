@@ -227,6 +227,14 @@ def test_messages_in_another_order_are_a_difference_and_compared_by_id() -> None
     assert found["y"].agrees
 
 
+def test_messages_that_moved_and_failed_do_not_count_twice() -> None:
+    first, second = streamed(*(response({"y": ITEMS}, name=name) for name in ("r1", "r2")))
+    failed = pb.ModelStreamInferResponse(error_message="no memory")
+    failed.infer_response.id = "r1"
+    found = named(compared(pair(body(first, second), body(second, failed), method=STREAM)))["messages"]
+    assert (found.agrees, found.score) == (False, 0.0)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "agrees", "detail"),
     [
