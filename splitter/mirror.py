@@ -36,6 +36,9 @@ MAX_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 32 << 20
 """Bytes all shadows may have queued together."""
 
+NEVER: Final = 1 << 62
+"""Later than any time."""
+
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
 TIMED_OUT: Final = "timed_out"
@@ -94,6 +97,9 @@ class Mirrors:
     ) -> None:
         self.captures = captures
         """None: pairs are not recorded."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._look_at = NEVER
+        """When the timer rings."""
         self._max_in_flight = max_in_flight
         self._max_total_bytes = max_total_bytes
         self.active: set[ShadowCall] = set()
@@ -109,10 +115,33 @@ class Mirrors:
             return False
         return size > MAX_BYTES or sum(other.buffered for other in self.active) > self._max_total_bytes
 
+    def _look_again(self, at: int) -> None:
+        """One timer for all: to start and stop one for each shadow costs a microsecond, and almost none is needed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at = at
+        delay = max(0, at - perf_counter_ns()) / 1e9
+        self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
+
+    def _expire(self) -> None:
+        """Give up those whose time is over, and look again when it is for the next."""
+        now = perf_counter_ns()
+        self._timer, self._look_at = None, NEVER
+        soonest = NEVER
+        for shadow in list(self.active):
+            if shadow.until <= now:
+                shadow.finish(TIMED_OUT, "")
+            elif shadow.until < soonest:
+                soonest = shadow.until
+        if soonest < self._look_at:
+            self._look_again(soonest)
+
     def stop(self) -> None:
         """The sidecar ends: what has not ended by now is dropped, and counted."""
         for shadow in list(self.active):
             shadow.finish(DROPPED, "shutdown")
+        if self._timer is not None:
+            self._timer.cancel()
 
     def start(self, switch: "Switch", call: "Call", rule: "MirrorRule") -> None:
         """Begin a shadow of this call, or count why not."""
@@ -129,11 +158,13 @@ class Mirrors:
             return
         shadow = ShadowCall(switch, self, call, rule, pool)
         self.active.add(shadow)
+        if shadow.until < self._look_at:
+            self._look_again(shadow.until)
         captures = self.captures
         if captures is not None:
             if rule.recorded.take():
                 if call.capture is None:
-                    call.capture = Capture(captures, call)
+                    call.capture = Capture(captures, call, rule.largest)
                 call.capture.begin(shadow)
             else:
                 self._uncaptured(call, rule, DROPPED, NOT_SAMPLED)
@@ -174,8 +205,8 @@ class ShadowCall:
         "span",
         "started",
         "switch",
-        "timer",
         "trace",
+        "until",
     )
 
     def __init__(
@@ -212,7 +243,8 @@ class ShadowCall:
             if not self.trace.parent_id:
                 drop += request.tracestate
         self.block = edited(call.block, drop=drop, append=append)
-        self.timer = asyncio.get_running_loop().call_later(rule.timeout, self.finish, TIMED_OUT, "")
+        self.until = self.started + rule.timeout_ns
+        """When it is given up, by `perf_counter_ns`."""
 
     @property
     def gone(self) -> bool:
@@ -220,7 +252,7 @@ class ShadowCall:
 
     @property
     def expires(self) -> int | None:
-        """None: it has a timer of its own."""
+        """None: `Mirrors` looks after it."""
         return None
 
     @property
@@ -275,7 +307,6 @@ class ShadowCall:
         if self.done:
             return
         self.done = True
-        self.timer.cancel()
         self.mirrors.active.discard(self)
         self.mirrors.outcomes[self.color, self.role, outcome, detail] += 1
         if self.capture is not None:

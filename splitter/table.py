@@ -9,11 +9,13 @@ from typing import Final
 
 from mesh import contract
 from mesh.http2.blocks import literal
-from mesh.traffic import GRAIN, Traffic
+from mesh.shadowing import Record
+from mesh.traffic import Traffic
 from splitter.endpoint import Endpoint
 from splitter.picker import Picker, Sampler
 from splitter.pool import Pool
 
+ALL: Final = Record()
 _METHODS: Final = 1_024
 _METHOD_LENGTH: Final = 256
 """Methods remembered as safe or not, and their bytes: a client can invent as many, as long as it likes."""
@@ -85,10 +87,12 @@ NOBODY = Target("", ())
 class MirrorRule:
     """One shadow of the document: its target, its exact counter and its time limit in seconds."""
 
-    __slots__ = ("color", "noise", "recorded", "role", "sampler", "target", "timeout", "timeout_field")
+    __slots__ = (
+        "color", "largest", "noise", "recorded", "role", "sampler", "target", "timeout_field", "timeout_ns",
+    )  # fmt: skip
 
     def __init__(
-        self, color: str, role: str, target: Target, weight: int, timeout: float, *, recorded: int = GRAIN
+        self, color: str, role: str, target: Target, weight: int, timeout: float, record: Record = ALL
     ) -> None:
         self.color = color
         self.role = role
@@ -96,9 +100,10 @@ class MirrorRule:
         """It copies the calls that its own colour serves, and no others; else exactly those that others serve."""
         self.target = target
         self.sampler = Sampler(weight)
-        self.recorded = Sampler(recorded)
+        self.recorded = Sampler(record.weight)
         """Of its shadows, those whose pairs are recorded."""
-        self.timeout = timeout
+        self.largest = record.largest
+        self.timeout_ns = int(timeout * 1e9)
         self.timeout_field = literal(b"grpc-timeout", b"%dm" % max(1, round(timeout * 1000)))
 
     def inherit(self, before: "MirrorRule") -> None:
@@ -162,7 +167,7 @@ def build(
             Target(each.color, shadows.get(each.color, ())),
             each.weight,
             each.timeout,
-            recorded=traffic.record.weight,
+            traffic.record,
         )
         for each in traffic.mirror
         if each.weight

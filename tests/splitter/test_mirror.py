@@ -288,6 +288,25 @@ class TestTime:
             peer.acknowledge()
             assert await red.quiet()
 
+    async def test_each_has_its_own_time_whichever_began_first(self) -> None:
+        mirror = [
+            {"color": "green", "percent": 100, "timeout": "10s"},
+            {"color": "red", "percent": 100, "timeout": "10ms"},
+            {"color": "pink", "percent": 100, "timeout": "50ms"},
+        ]
+        async with shadowing(shadowed() | {"mirror": mirror}) as at:
+            others = [await at.rig.endpoint(color) for color in ("red", "pink")]
+            await at.rig.connected(*others)
+            call = at.client.call()
+            late = await at.green.request()
+            red, pink = [await each.request() for each in others]
+            assert (await red.until(lambda each: each.reset is not None)).reset == CANCEL
+            assert pink.reset is None
+            assert (await pink.until(lambda each: each.reset is not None)).reset == CANCEL
+            late.answer()
+            await served(at, call)
+            await outcome(at, "completed", "OK")
+
     async def test_an_answer_in_time_is_complete_though_the_primary_takes_longer(self) -> None:
         async with shadowing() as at:
             call = at.client.call()

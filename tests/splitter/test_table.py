@@ -139,11 +139,11 @@ class TestMirrors:
             '{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 12.5, "timeout": "1500ms"}]}'
         )
         (rule,) = table(document, shadows=(shadow,)).mirrors
-        assert (rule.color, rule.target.pools, rule.sampler.weight, rule.timeout) == (
+        assert (rule.color, rule.target.pools, rule.sampler.weight, rule.timeout_ns) == (
             "green",
             (shadow,),
             1_250,
-            1.5,
+            1_500_000_000,
         )
         assert hpack.Decoder().decode(rule.timeout_field, raw=True) == [(b"grpc-timeout", b"1500m")]
 
