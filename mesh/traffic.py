@@ -5,11 +5,13 @@ check on the data path. Pure: no Consul, no clock, no chance. The rules stand in
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mesh import contract
+from mesh import contract, shadowing_written
 from mesh.problem import Invalid, Problem
+from mesh.shadowing import Compare, Criteria, Record
+from mesh.shadowing_written import percent
 from mesh.strict_json import decode
 from mesh.traffic_form import TrafficForm, check
 from mesh.traffic_rules import DEFAULT_TIMEOUT, GRAIN
@@ -40,14 +42,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A shadow: `color` gets a copy of `weight` hundredths of a percent of the safe calls.
+    """A shadow: `color` gets a copy of `weight` hundredths of a percent of the safe calls that others serve.
 
-    `timeout`: seconds after which the copy is given up.
+    `timeout`: seconds after which the copy is given up. `role`: a noise mirror copies the calls that `color` itself
+    serves instead, which shows how much it disagrees with itself.
     """
 
     color: str
     weight: int
     timeout: float = DEFAULT_TIMEOUT
+    role: str = contract.ROLE_SHADOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Traffic:
     """A whole document.
 
     `split` keeps the document's order, which decides who owns which buckets; its weights add up to `GRAIN`.
-    `overrides` are tried in order; `safe` lists the methods that may run twice.
+    `overrides` are tried in order; `safe` lists the methods that may run twice. `record`, `compare` and `criteria` say
+    what becomes of the shadows' answers; no call goes elsewhere for them.
     """
 
     split: tuple[Share, ...]
@@ -81,6 +86,9 @@ class Traffic:
     safe: tuple[str, ...] = contract.SAFE_METHODS
     fallback: bool = True
     note: str = ""
+    record: Record = field(default_factory=Record)
+    compare: Compare = field(default_factory=Compare)
+    criteria: Criteria = field(default_factory=Criteria)
 
 
 def default(color: str) -> Traffic:
@@ -99,16 +107,19 @@ def parse(raw: bytes) -> Traffic:
 
 def to_json(traffic: Traffic) -> bytes:
     """The document as the command writes it: indented, in a fixed order, without what is default anyway."""
-    document: dict[str, Any] = {"split": {each.color: _percent(each.weight) for each in traffic.split}}
+    document: dict[str, Any] = {"split": {each.color: percent(each.weight) for each in traffic.split}}
     if traffic.key:
         document["key"] = {"metadata": traffic.key.metadata}
         if traffic.key.salt:
             document["key"]["salt"] = traffic.key.salt
     if traffic.mirror:
-        document["mirror"] = [
-            {"color": each.color, "percent": _percent(each.weight), "timeout": _timeout(each.timeout)}
-            for each in traffic.mirror
-        ]
+        document["mirror"] = [_mirror(each) for each in traffic.mirror]
+    said = {
+        "record": shadowing_written.record(traffic.record),
+        "compare": shadowing_written.compare(traffic.compare),
+        "criteria": shadowing_written.criteria(traffic.criteria),
+    }
+    document |= {name: found for name, found in said.items() if found}
     if traffic.overrides:
         document["overrides"] = [
             {"metadata": dict(each.metadata), "color": each.color} for each in traffic.overrides
@@ -122,8 +133,9 @@ def to_json(traffic: Traffic) -> bytes:
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def _percent(weight: int) -> int | float:
-    return weight // 100 if weight % 100 == 0 else weight / 100  # the quotient's repr is the shortest: 33.33
+def _mirror(each: Mirror) -> dict[str, Any]:
+    written = {"color": each.color, "percent": percent(each.weight), "timeout": _timeout(each.timeout)}
+    return written if each.role == contract.ROLE_SHADOW else {**written, "as": each.role}
 
 
 def _timeout(seconds: float) -> str:
@@ -135,9 +147,12 @@ def _traffic(form: TrafficForm) -> Traffic:
     return Traffic(
         split=tuple(Share(color, weight) for color, weight in form.split.items()),
         key=Key(form.key.metadata, form.key.salt) if form.key else None,
-        mirror=tuple(Mirror(each.color, each.percent, each.timeout) for each in form.mirror),
+        mirror=tuple(Mirror(each.color, each.percent, each.timeout, each.role) for each in form.mirror),
         overrides=tuple(Override(tuple(each.metadata.items()), each.color) for each in form.overrides),
         safe=tuple(form.methods.safe),
         fallback=form.fallback,
         note=form.note,
+        record=form.record.value(),
+        compare=form.compare.value(),
+        criteria=form.criteria.value(),
     )

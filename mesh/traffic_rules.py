@@ -6,7 +6,9 @@ so one value has several spellings, and one user would have several buckets.
 """
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Final
 
 from mesh import contract
@@ -20,6 +22,8 @@ DEFAULT_TIMEOUT: Final = 10.0
 LONGEST_TIMEOUT_MS: Final = 600_000
 LONGEST_NOTE: Final = 500
 LONGEST_SALT: Final = 128
+LONGEST_NAME: Final = 256
+"""Of an output of a model, or of a comparator."""
 
 _METADATA: Final = re.compile(r"[0-9a-z_.-]+")
 _METHOD: Final = re.compile(r"/[A-Za-z0-9_.-]+/(\*|[A-Za-z0-9_.-]+)")
@@ -85,19 +89,33 @@ def method(text: str) -> str:
 
 
 def salt(text: str) -> str:
-    return _text(text, LONGEST_SALT)
+    return limited(text, LONGEST_SALT)
 
 
 def note(text: str) -> str:
-    return _text(text, LONGEST_NOTE)
+    return limited(text, LONGEST_NOTE)
 
 
-def _text(text: str, longest: int) -> str:
+def limited(text: str, longest: int) -> str:
+    """Text of at most so many characters, none of which a terminal would obey."""
     if len(text) > longest:
         raise ValueError(f"has {len(text)} characters; at most {longest} are allowed")
     if not text.replace("\n", "").replace("\t", "").isprintable():
         raise ValueError("holds control characters")
     return text
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """The rule of a value that is one of these words."""
+
+    def rule(text: str) -> str:
+        if text not in names:
+            near = get_close_matches(text.lower(), names, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"must be one of {', '.join(names)}{meant}")
+        return text
+
+    return rule
 
 
 def some(split: dict[str, int]) -> dict[str, int]:

@@ -7,7 +7,7 @@ Decoding, running and encoding are then the scheduler's.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model_server.datatypes import BY_NAME
+from mesh.datatypes import BY_NAME
 from model_server.errors import BadRequestError
 from model_server.models import Model, TensorSpec
 from model_server.repository import Repository

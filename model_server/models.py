@@ -10,8 +10,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mesh.datatypes import BY_NAME, Datatype
 from model_server.config import ModelConfigValue, TensorConfig
-from model_server.datatypes import BY_NAME, Datatype
 
 Array: TypeAlias = npt.NDArray[Any]
 Run: TypeAlias = Callable[[Sequence[str], Mapping[str, Array]], Sequence[Array]]

@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from mesh.datatypes import BF16, BY_ONNX, BYTES
 from model_server.config import ModelConfigValue
-from model_server.datatypes import BF16, BY_ONNX, BYTES
 from model_server.errors import BadRequestError, BrokenModelError, ModelFailedError
 from model_server.models import ANY, Array, Model, TensorSpec
 from model_server.onnx_graph import is_steady

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from model_server.datatypes import BOOL, BY_NAME, BYTES, Datatype
+from mesh.datatypes import BOOL, BY_NAME, BYTES, Datatype
 from model_server.errors import BadRequestError
 from model_server.models import Array
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from model_server.datatypes import BYTES
+from mesh.datatypes import BYTES
 from model_server.tensors import WireTensor
 
 SHORT: Final = 100_000

@@ -1,7 +1,5 @@
 """The traffic document: what is accepted means what it says, and what is refused says why."""
 
-import string
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,54 +20,9 @@ from mesh.traffic import (
     parse,
     to_json,
 )
-from tests.mesh.invalid_documents import INVALID, Refused
-
-LOWER = string.ascii_lowercase
-colors = st.text(LOWER + string.digits + "-", min_size=1, max_size=32).filter(
-    lambda each: each[0] in LOWER and each != "verdigris"
-)
-printable = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=20)
-names = st.text(LOWER + string.digits + "_-.", min_size=1, max_size=20).filter(
-    lambda each: (
-        not each.startswith("grpc-") and not each.endswith("-bin") and each not in ("te", "content-type")
-    )
-)
-methods = st.sampled_from(["/a.B/C", "/a.B/*", "/x/Y"])
-texts = st.text(st.characters(categories=["L", "N", "P"]), max_size=60)
-
-
-@st.composite
-def splits(draw: st.DrawFn) -> tuple[Share, ...]:
-    named = draw(st.lists(colors, min_size=1, max_size=6, unique=True))
-    cuts = sorted(draw(st.lists(st.integers(0, GRAIN), min_size=len(named) - 1, max_size=len(named) - 1)))
-    edges = [0, *cuts, GRAIN]
-    return tuple(Share(color, high - low) for color, low, high in zip(named, edges, edges[1:], strict=False))
-
-
-traffics = st.builds(
-    Traffic,
-    split=splits(),
-    key=st.none() | st.builds(Key, names, texts),
-    mirror=st.lists(
-        st.builds(
-            Mirror, colors, st.integers(0, GRAIN), st.integers(1, 600_000).map(lambda each: each / 1000)
-        ),
-        max_size=3,
-        unique_by=lambda each: each.color,
-    ).map(tuple),
-    overrides=st.lists(
-        st.builds(
-            Override,
-            st.dictionaries(names, printable, min_size=1, max_size=3).map(lambda d: tuple(d.items())),
-            colors,
-        ),
-        max_size=3,
-        unique_by=lambda each: frozenset(each.metadata),
-    ).map(tuple),
-    safe=st.just(SAFE_METHODS) | st.lists(methods, max_size=3).map(tuple),
-    fallback=st.booleans(),
-    note=texts,
-)
+from tests.mesh.documents import traffics
+from tests.mesh.invalid_documents import INVALID
+from tests.mesh.refused import Refused
 
 
 @given(traffics)
@@ -201,7 +154,9 @@ def test_an_override_may_name_a_colour_outside_the_split() -> None:
 def test_all_problems_are_reported_at_once() -> None:
     """Spelling, single fields and rules between fields, in one answer."""
     raw = b"""{"split": {"blue": 90, "Green": 9, "blue": 90}, "key": {}, "fallback": 1, "colour": "blue",
-               "mirror": [{"color": "a", "percent": 1}, {"color": "a", "percent": 1, "timeout": 3}]}"""
+               "mirror": [{"color": "a", "percent": 1}, {"color": "a", "percent": 1, "timeout": 3}],
+               "record": {"percent": 101, "largest": 5}, "criteria": {"scores": {"took": 90}, "p99": null},
+               "compare": {"outputs": {"took": {"as": "ignored", "top": 5}, "items": {"as": "rank"}}}}"""
     with pytest.raises(Invalid) as refusal:
         parse(raw)
     assert {problem.path for problem in refusal.value.problems} == {
@@ -213,6 +168,12 @@ def test_all_problems_are_reported_at_once() -> None:
         "colour",
         "mirror[1].color",
         "mirror[1].timeout",
+        "record.percent",
+        "record.largest",
+        "criteria.scores.took",
+        "criteria.p99",
+        "compare.outputs.took.top",
+        "compare.outputs.items.as",
     }
     assert len(str(refusal.value).splitlines()) == len(refusal.value.problems)
 

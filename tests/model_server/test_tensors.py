@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor
 
-from model_server.datatypes import BY_NAME, BYTES, Datatype
+from mesh.datatypes import BY_NAME, BYTES, Datatype
 from model_server.errors import BadRequestError
 from model_server.models import Array
 from model_server.tensors import STEP, VIEW_FROM, WireTensor, decode, encode

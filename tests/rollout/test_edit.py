@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mesh.traffic import GRAIN, Invalid, Key, Mirror, Override, Share, Traffic, default, parse
 from rollout import edit
-from tests.mesh.test_traffic import traffics
+from tests.mesh.documents import traffics
 
 RICH = Traffic(
     split=(Share("blue", 9000), Share("green", 1000)),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_server.datatypes import BY_NAME
+from mesh.datatypes import BY_NAME
 from model_server.models import Array
 from model_server.scheduling.joining import fit, join, split, uneven
 from model_server.tensors import WireTensor, decode, encode

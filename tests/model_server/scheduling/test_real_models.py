@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_server.datatypes import BY_NAME
+from mesh.datatypes import BY_NAME
 from model_server.errors import BadRequestError, ModelFailedError
 from model_server.models import Array, Batching, Model
 from model_server.onnx_model import open_model

@@ -6,7 +6,7 @@ from rich.style import Style
 
 from mesh.traffic import GRAIN, Share
 from rollout.view import paint
-from tests.mesh.test_traffic import colors, splits
+from tests.mesh.documents import colors, splits
 
 
 @given(splits(), st.integers(10, 80))

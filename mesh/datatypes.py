@@ -1,7 +1,7 @@
 """The tensor types that ONNX and the Open Inference Protocol share: one row each.
 
-Left out on purpose: ONNX types the protocol has no name for (complex, float8, int4, sequences, maps). A model
-that has one as an input or output is refused when it is loaded.
+Left out on purpose: ONNX types the protocol has no name for (complex, float8, int4, sequences, maps). The model
+server refuses to load a model that has one as an input or output.
 """
 
 from collections.abc import Mapping
