@@ -5,7 +5,6 @@ The store fills it, `judge` reads it, and nobody changes it. Arrays, not rows: a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -27,7 +26,6 @@ FAILURES: Final = frozenset(
     }
 )
 """Statuses that are the server's fault. Others (INVALID_ARGUMENT, NOT_FOUND, …) are answers, to be compared."""
-NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def no_flags() -> Flags:
@@ -88,7 +86,7 @@ class Evidence:
     """[m]: `Comparison.score`."""
     outputs: tuple[OutputEvidence, ...] = ()
     """In the order of their names."""
-    dropped: Mapping[str, int] = field(default=NOTHING)
+    dropped: Mapping[str, int] = field(default_factory=dict)
     """By reason."""
 
     @property

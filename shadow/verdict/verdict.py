@@ -43,9 +43,10 @@ class Verdict:
     state: State
     """READY if each finding is; NOT_READY if one is; else NOT_ENOUGH_DATA."""
     findings: tuple[Finding, ...]
-    """in order: pairs, agreement, scores by output, errors, p50, p99; none that the document leaves out."""
+    """In order: pairs, agreement, scores by output, errors, p50, p99; none that the document leaves out."""
     faults: tuple[str, ...]
-    """What is wrong with the shadow, by name and with figures, the gravest first. They explain; they do not decide."""
+    """What is wrong with the shadow, by name and with figures, the gravest first. They explain; they do not
+    decide."""
     warnings: tuple[str, ...]
     """What is wrong with the evidence."""
     pairs: int
