@@ -2,10 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Final
-
-NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +15,7 @@ class Difference:
     agrees: bool
     score: float
     """0 to 1: the share that agrees (of a ranking: the overlap of its top; of values: the share within tolerance)."""
-    figures: Mapping[str, float] = field(default=NOTHING)
+    figures: Mapping[str, float] = field(default_factory=dict)
     """By name, finite: max_abs, max_rel, scale (shadow / primary, where one factor explains the difference), flips,
     correlation, common (of a ranking: items in both tops), top (of how many), nonfinite, …"""
     detail: str = ""
