@@ -1,0 +1,107 @@
+"""What users add in Python: comparators and redactors, found by the names of their entry points.
+
+They run in the recorder. One that raises costs the pair its comparison, or its payload, and nothing else.
+"""
+
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from shadow.comparison.admitted import Refused, admitted
+from shadow.comparison.difference import Comparison, Difference
+from shadow.comparison.part import short
+from shadow.comparison.view import View
+from shadow.pair import Pair
+
+COMPARATORS: Final = "verdigris.comparators"
+"""Entry points: callables that take a `View` and give `Difference`s."""
+REDACTORS: Final = "verdigris.redactors"
+"""Entry points: callables that take a `Pair` and give the `Pair` to be stored."""
+
+
+class NotInstalled(ValueError):
+    """A comparator or redactor that is asked for by name and cannot be had: whoever asked is to be told."""
+
+
+class Custom:
+    """A user's comparator."""
+
+    __slots__ = ("_name", "_user")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._user: Callable[[View], Iterable[Difference]] = _load(COMPARATORS, "comparator", name)
+
+    def compare(self, pair: Pair, facts: tuple[Difference, ...]) -> Comparison:
+        """`facts` and what the comparator finds; never raises, not even where that ends the process."""
+        try:
+            found = self._user(View(pair))
+            return Comparison((*facts, *admitted(found, {each.output for each in facts})))
+        except Refused as error:
+            return Comparison(facts, short(f"comparator {self._name!r} gave {error}"))
+        except (Exception, SystemExit) as error:
+            return Comparison(facts, short(f"comparator {self._name!r} raised {told(error)}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A pair that may be stored."""
+
+    pair: Pair
+    error: str = ""
+    """Why nothing of the payload is left; empty: the redactor did its work."""
+
+
+class Redactor:
+    """A user's redactor."""
+
+    __slots__ = ("_name", "_user")
+
+    def __init__(self, name: str) -> None:
+        """NotInstalled if there is none of this name."""
+        self._name = name
+        self._user: Callable[[Pair], Pair] = _load(REDACTORS, "redactor", name)
+
+    def redact(self, pair: Pair) -> Redacted:
+        """Never raises. Where the redactor fails, what it might have taken out is gone: bodies, metadata, messages."""
+        try:
+            pair_after = self._user(pair)
+        except (Exception, SystemExit) as error:
+            return Redacted(_bare(pair), short(f"redactor {self._name!r} raised {told(error)}"))
+        if not isinstance(pair_after, Pair) or pair_after.id != pair.id:
+            rule = "expected the same pair, redacted"
+            return Redacted(_bare(pair), short(f"redactor {self._name!r} gave {_kind(pair_after)}: {rule}"))
+        return Redacted(pair_after)
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line, also one whose own text raises."""
+    return short(" ".join("".join(traceback.format_exception_only(error)).split()))
+
+
+def _load(group: str, what: str, name: str) -> Any:
+    known = entry_points(group=group)
+    found = next(iter(known.select(name=name)), None)
+    if found is None:
+        there = ", ".join(sorted({each.name for each in known})) or "none"
+        raise NotInstalled(
+            f"{what} {name!r}: no installed package has an entry point of this name in {group!r} (there are: {there})"
+        )
+    try:
+        user = found.load()
+    except Exception as error:
+        raise NotInstalled(f"{what} {name!r}: {found.value} could not be loaded: {told(error)}") from error
+    if not callable(user):
+        raise NotInstalled(f"{what} {name!r}: {found.value} is {_kind(user)}: expected a callable")
+    return user
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _bare(pair: Pair) -> Pair:
+    primary, shadow = (replace(each, body=None, message="") for each in (pair.primary, pair.shadow))
+    return replace(pair, primary=primary, shadow=shadow, request=None, metadata=())
