@@ -12,12 +12,13 @@ import click
 import uvloop
 
 from mesh import contract
+from mesh.quantity import seconds, size
 from mesh.tls import BadTLS, ClientTLS, ServerTLS
 from mesh.tls_options import server_options, upstream_options
 from mesh.version import version
 from splitter import memory
 from splitter.app import App
-from splitter.settings import BadSetting, Settings, address, consul_address, parse_limits
+from splitter.settings import BadSetting, Settings, address, consul_address, parse_limits, quantity
 
 BAD_CONFIGURATION: Final = 64
 FAILED_START: Final = 1
@@ -77,6 +78,16 @@ class _Command(click.Command):
     help="Write spans here as OTLP JSON, unless OTEL_* names an exporter  [default: traces.jsonl in --state-dir]",
 )
 @click.option(
+    "--store",
+    metavar="URL",
+    help="Where pairs of shadows are kept, for `verdigris report`: a file, or the URL of an SQLite or PostgreSQL "
+    "database; 'off' for nowhere  [default: shadow.db in --state-dir]",
+)
+@click.option("--retain-age", default="30d", help="How long a pair is kept; 'off' for ever.")
+@click.option(
+    "--retain-size", default="2GiB", help="What the store may take; the oldest pairs go. 'off' for no bound."
+)
+@click.option(
     "--drain",
     default=30.0,
     help="Seconds that calls in flight have to finish after SIGTERM.",
@@ -117,6 +128,9 @@ def main(
     default_color: str,
     state_dir: Path | None,
     trace_file: Path | None,
+    store: str | None,
+    retain_age: str,
+    retain_size: str,
     drain: float,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -144,6 +158,9 @@ def main(
         default_color=default_color,
         state_dir=state_dir,
         trace_file=trace_file or (state_dir / "traces.jsonl" if state_dir else None),
+        store=None if store == "off" else store or (str(state_dir / "shadow.db") if state_dir else None),
+        retain_age=quantity("--retain-age", retain_age, seconds),
+        retain_size=quantity("--retain-size", retain_size, size),
         drain=drain,
         tls=ServerTLS.given("--tls", tls_cert, tls_key, tls_client_ca, tls_client_names),
         upstream_tls=ClientTLS.given(

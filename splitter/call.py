@@ -27,6 +27,7 @@ from splitter.table import NOBODY
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
+    from splitter.capture import Capture
     from splitter.mirror import ShadowCall
     from splitter.pool import Pool
     from splitter.request import Request
@@ -43,7 +44,7 @@ class Call(Stream):
     """The client's side of a call, and the call itself. Opened by the switch, which then decides its colour."""
 
     __slots__ = (
-        "attempts", "block", "bucket", "done", "ended", "ending", "kept", "kept_size", "leg_field",
+        "attempts", "block", "bucket", "capture", "done", "ended", "ending", "kept", "kept_size", "leg_field",
         "leg_span", "leg_started", "passed", "path", "pool", "reason", "request", "responded", "safe",
         "shadows", "started", "switch", "table", "target", "trace", "turned_away",
     )  # fmt: skip
@@ -77,6 +78,8 @@ class Call(Stream):
         self.passed = 0
         """How many of `kept` have been passed on, so that the client was credited for them."""
         self.shadows: list[ShadowCall] | None = None
+        self.capture: Capture | None = None
+        """What its pairs will need, if it has shadows and pairs are recorded."""
         self.attempts = 0
         self.turned_away = 0
         self.responded = False
@@ -220,6 +223,8 @@ class Call(Stream):
                 if self.kept_size > KEPT_LIMIT:
                     self.kept = None
         if self.shadows is not None:
+            if self.capture is not None and not is_block:
+                self.capture.request.add(payload, self.capture.largest)
             for shadow in self.shadows:
                 shadow.offer(payload, end, is_block)
 
@@ -256,6 +261,8 @@ class Call(Stream):
                     self.ending = status
         elif not end or kind != TRAILERS:
             raise Malformed("a second header block that is no trailers")
+        if self.capture is not None and kind != INTERIM:
+            self.capture.answer.block += block
         self.send_headers(block, end)
         if end:
             self.finish(status or self.ending)
@@ -295,6 +302,8 @@ class Call(Stream):
                     self.connection.credit(len(payload))
         self.kept = None
         self.switch.observer.call(self, status)
+        if self.capture is not None:
+            self.capture.on_primary_end(self, status)
         if self.shadows is not None:
             for shadow in self.shadows:
                 shadow.on_primary_end()

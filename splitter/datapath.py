@@ -24,7 +24,9 @@ from splitter import figures, memory
 from splitter.control import Control
 from splitter.facts import Facts
 from splitter.figures import Figures
+from splitter.mirror import Mirrors
 from splitter.observer import Observer
+from splitter.recording import NoRecording, Recording
 from splitter.settings import Settings
 from splitter.spans import SpanEncoder
 from splitter.switch import ClientConnection, Switch
@@ -65,13 +67,15 @@ class DataPath:
             LiveTLS(settings.upstream_tls, "--upstream-tls") if settings.upstream_tls else None
         )
         self._acceptor: TLSAcceptor | None = None
+        self.recording = _recording(settings, instance)
         nothing_yet = build(
             service=settings.service, revision=0, traffic=traffic, has_document=False, pools=()
         )
         self._caretaker = Caretaker(limits=settings.limits)
         offenders = Offenders(rate=settings.limits.reset_rate)
         wiring = Wiring(settings.limits, token, self._caretaker, offenders)
-        self.switch = Switch(nothing_yet, Observer(self._tracer), wiring=wiring)
+        mirrors = Mirrors(captures=self.recording.captures)
+        self.switch = Switch(nothing_yet, Observer(self._tracer), wiring=wiring, mirrors=mirrors)
         self.control = Control(
             facts=Facts(traffic), switch=self.switch, group=group, tls=self._upstream_tls, on_news=on_news
         )
@@ -82,10 +86,16 @@ class DataPath:
         self.watchdog.start()
         self._group.create_task(self._tracer.run(), name="encode spans")
         self._group.create_task(self._caretaker.run(), name="look after silent peers")
+        self._group.create_task(self.recording.run(), name="keep a recorder")
         self._group.create_task(memory.keep_low(self._present), name="give memory back")
         for live in (self._tls, self._upstream_tls):
             if live is not None:
                 self._group.create_task(live.watch(), name=f"follow {live!r}")
+
+    def learn(self, facts: Facts) -> None:
+        """Obey these from now on."""
+        self.recording.learn(facts)
+        self.control.learn(facts)
 
     def close(self) -> None:
         """Deliver the last spans; when no task runs any more."""
@@ -110,7 +120,11 @@ class DataPath:
         """What is counted here."""
         tls = {"client": self._tls, "upstream": self._upstream_tls}
         refused = self._acceptor.refused if self._acceptor is not None else {}
-        return figures.of(self.switch, self.control, self.watchdog) | figures.of_tls(tls, refused)
+        return (
+            figures.of(self.switch, self.control, self.watchdog)
+            | figures.of_pairs(self.recording)
+            | figures.of_tls(tls, refused)
+        )
 
     def table(self) -> dict[str, Any]:
         """The status, and what the data path does with it."""
@@ -142,6 +156,7 @@ class DataPath:
             for client in list(switch.clients):
                 client.close()
         switch.mirrors.stop()
+        await self.recording.finish()
 
 
 def new_token() -> int:
@@ -173,6 +188,15 @@ def described(switch: Switch, control: Control) -> dict[str, Any]:
         "clients": len(switch.clients),
         "in_flight": switch.in_flight,
     }
+
+
+def _recording(settings: Settings, instance: str) -> Recording | NoRecording:
+    if settings.store is None:
+        return NoRecording()
+    options = [f"--retain-age={settings.retain_age:g}"] if settings.retain_age is not None else []
+    options += [f"--retain-size={settings.retain_size}"] if settings.retain_size is not None else []
+    source = f"{instance}-{secrets.token_hex(3)}"
+    return Recording(service=settings.service, source=source, store=settings.store, options=options)
 
 
 def _tracer(settings: Settings, instance: str) -> Tracer | NoTracer:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mesh.tls_live import LiveTLS
 from splitter.control import Control
+from splitter.recording import NoRecording, Recording
 from splitter.switch import Switch
 from splitter.watchdog import Watchdog
 
@@ -62,6 +63,18 @@ def of(switch: Switch, control: Control, watchdog: Watchdog) -> Figures:
         "verdigris_spans_lost_total": {(): observer.tracer.lost},
         "verdigris_loop_stalls_total": {(): watchdog.stalls},
         "verdigris_loop_stalled_seconds_total": {(): watchdog.stalled},
+    }
+
+
+def of_pairs(recording: Recording | NoRecording) -> Figures:
+    """What became of pairs; nothing where none are recorded."""
+    if isinstance(recording, NoRecording):
+        return {}
+    return {
+        "verdigris_pairs_total": _copied(recording.totals().items()),
+        "verdigris_pairs_waiting_bytes": {(): recording.waiting},
+        "verdigris_recorder_up": {(): int(recording.running)},
+        "verdigris_recorder_restarts_total": {(): recording.restarts},
     }
 
 

@@ -39,6 +39,9 @@ class Leg(EndpointStream):
             self.connection.credit(len(payload))
         else:
             call.send_data(payload, end, self.connection)
+            capture = call.capture
+            if capture is not None:
+                capture.answer.add(payload, capture.largest)
             if end:
                 call.on_end_without_trailers()
             elif self.recv_window < self.connection.low_water:

@@ -118,6 +118,16 @@ FAMILIES: Final = (
         ("color", "outcome", "detail"),
     ),
     Family("verdigris_mirror_in_flight", "gauge", "Shadows under way."),
+    Family(
+        "verdigris_pairs_total",
+        "counter",
+        "Shadows as the store accounts for them: compared, failed, timed_out, or dropped and why. With those under "
+        "way, and those whose pairs are on their way to the store, they are all that were mirrored.",
+        ("color", "role", "outcome", "reason"),
+    ),
+    Family("verdigris_pairs_waiting_bytes", "gauge", "Of pairs on their way to the store."),
+    Family("verdigris_recorder_up", "gauge", "Recorders that run; each process that mirrors has one."),
+    Family("verdigris_recorder_restarts_total", "counter", "Recorders that ended and were started again."),
     Family("verdigris_connections", "gauge", "Open connections, to clients and to endpoints.", ("side",)),
     Family(
         "verdigris_streams",

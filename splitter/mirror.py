@@ -3,7 +3,8 @@
 A shadow has connections of its own, so it cannot hold up a primary; what its windows do not admit is queued within
 a budget, and over the budget (bytes, calls in flight, time) the shadow is reset and counted with its reason. No
 shadow disappears silently: mirrored = completed + failed + timed out + dropped. The client's cancel does not end a
-shadow whose request is complete, or only fast calls would be compared. Its answer is read and let go.
+shadow whose request is complete, or only fast calls would be compared. Its answer is captured, where pairs are recorded
+(`splitter.capture`), or let go.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from mesh import contract
 from mesh.http2 import frames
 from mesh.http2.blocks import Malformed, edited, literal
 from splitter import answers
+from splitter.capture import NOT_SAMPLED, Capture, Captures, Said
 from splitter.ejection import FAILED as ENDPOINT_FAILED
 from splitter.head import INTERIM, read_head
 from splitter.kept import Piece, joined
@@ -49,6 +51,9 @@ class ShadowLeg(EndpointStream):
 
     def on_headers(self, block: bytes, end: int) -> None:
         head = read_head(block, self.connection.limits)
+        answer = self.shadow.answer
+        if answer is not None and head.kind != INTERIM:
+            answer.block += block
         if end:
             if head.kind == INTERIM:
                 raise Malformed("it ends before it began")
@@ -56,6 +61,9 @@ class ShadowLeg(EndpointStream):
 
     def on_data(self, payload: bytes, end: int) -> None:
         self.connection.credit(len(payload))
+        shadow = self.shadow
+        if shadow.answer is not None and shadow.capture is not None:
+            shadow.answer.add(payload, shadow.capture.largest)
         if end:
             self.shadow.finish(COMPLETED, "UNKNOWN")  # a response without trailers is not gRPC
         elif self.recv_window < self.connection.low_water:
@@ -76,7 +84,15 @@ class ShadowLeg(EndpointStream):
 class Mirrors:
     """All shadows under way, and what became of the others."""
 
-    def __init__(self, *, max_in_flight: int = MAX_IN_FLIGHT, max_total_bytes: int = MAX_TOTAL_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        captures: Captures | None = None,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+    ) -> None:
+        self.captures = captures
+        """None: pairs are not recorded."""
         self._max_in_flight = max_in_flight
         self._max_total_bytes = max_total_bytes
         self.active: set[ShadowCall] = set()
@@ -108,9 +124,18 @@ class Mirrors:
             reason = "in_flight"
         if reason is not None or pool is None:
             self.outcomes[rule.color, DROPPED, reason or ""] += 1
+            self._uncaptured(call, rule, DROPPED, reason or "")
             return
         shadow = ShadowCall(switch, self, call, rule, pool)
         self.active.add(shadow)
+        captures = self.captures
+        if captures is not None:
+            if rule.recorded.take():
+                if call.capture is None:
+                    call.capture = Capture(captures, call)
+                call.capture.begin(shadow)
+            else:
+                self._uncaptured(call, rule, DROPPED, NOT_SAMPLED)
         if call.shadows is None:
             call.shadows = []
         call.shadows.append(shadow)
@@ -120,12 +145,20 @@ class Mirrors:
         else:
             shadow.attach(connection)
 
+    def _uncaptured(self, call: "Call", rule: "MirrorRule", outcome: str, reason: str) -> None:
+        """A shadow that will have no pair."""
+        if self.captures is not None:
+            outbox = self.captures.outbox
+            outbox.count(rule.color, contract.ROLE_SHADOW, call.table.revision, outcome, reason)
+
 
 class ShadowCall:
     """One shadow, from its choice to its outcome."""
 
     __slots__ = (
+        "answer",
         "block",
+        "capture",
         "color",
         "done",
         "ended",
@@ -136,6 +169,7 @@ class ShadowCall:
         "path",
         "pool",
         "revision",
+        "role",
         "span",
         "started",
         "switch",
@@ -149,6 +183,10 @@ class ShadowCall:
         self.switch = switch
         self.mirrors = mirrors
         self.color = rule.color
+        self.role = contract.ROLE_SHADOW
+        self.capture: Capture | None = None
+        self.answer: Said | None = None
+        """What it says, where that is captured."""
         self.pool = pool
         self.path = call.path
         self.revision = call.table.revision
@@ -239,6 +277,9 @@ class ShadowCall:
         self.timer.cancel()
         self.mirrors.active.discard(self)
         self.mirrors.outcomes[self.color, outcome, detail] += 1
+        if self.capture is not None:
+            self.capture.on_shadow_end(self, outcome, detail)
+            self.capture = None
         leg = self.leg
         if leg is not None:
             self._judge(leg, outcome, detail)

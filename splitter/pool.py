@@ -47,6 +47,7 @@ class Pool:
     ) -> None:
         """`spare`: there is another endpoint that can do its work."""
         self.endpoint = endpoint
+        self.name = f"{endpoint.address}:{endpoint.port}"
         self.observer = observer or Observer(NoTracer())
         self.connections: list[Upstream] = []
         self.waiting = Waiting(self._obstacle, limit=pace.hold_limit, most=pace.max_held)

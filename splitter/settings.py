@@ -3,10 +3,10 @@
 import os
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from mesh import contract
 from mesh.address import Address
@@ -14,6 +14,7 @@ from mesh.consul import ConsulAddress, read_token
 from mesh.http2.limits import Limits
 from mesh.tls import ClientTLS, ServerTLS
 
+Quantity = TypeVar("Quantity", int, float)
 LONGEST_DRAIN: Final = 86_400.0
 MOST_WORKERS: Final = 256
 LONGEST_STALL: Final = 3_600.0
@@ -64,6 +65,16 @@ def consul_address(text: str, token_file: Path | None) -> ConsulAddress:
         raise BadSetting("--consul-addr", text, rule) from None
 
 
+def quantity(name: str, text: str | None, read: Callable[[str], Quantity]) -> Quantity | None:
+    """A time or a size with its unit (`mesh.quantity`); None for "off". Raises `BadSetting`."""
+    if text is None or text == "off":
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise BadSetting(name, text, f'{error}, or "off"') from None
+
+
 def parse_limits(pairs: Iterable[str]) -> Limits:
     """The default limits, but for those of `NAME=VALUE`. Raises `BadSetting`."""
     given: dict[str, Any] = {}
@@ -100,6 +111,12 @@ class Settings:
     state_dir: Path | None
     trace_file: Path | None
     drain: float
+    store: str | None = None
+    """Where pairs of shadows are kept, a path or a URL; None: nowhere."""
+    retain_age: float | None = None
+    """Seconds that a pair is kept; None: for ever."""
+    retain_size: int | None = None
+    """Bytes that the store may take; None: any."""
     tls: ServerTLS | None = None
     """Towards clients; None: plain text."""
     upstream_tls: ClientTLS | None = None

@@ -48,9 +48,7 @@ class Single:
                         on_news=lambda: watch.on_news(),
                     )
                     last.callback(path.close)
-                    self._watch = watch = Watch(
-                        consul, settings, publish=path.control.learn, status=path.status
-                    )
+                    self._watch = watch = Watch(consul, settings, publish=path.learn, status=path.status)
                     watch.admin = await listening(admin, settings.admin, say=self._say)
                     watch.follow(group)
                     path.start()

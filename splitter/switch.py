@@ -74,11 +74,18 @@ class ClientConnection(ServerConnection):
 class Switch:
     """The data path's only object with state that outlives a call: the table, the budget, the shadows, the clients."""
 
-    def __init__(self, table: "Table", observer: "Observer", *, wiring: Wiring = PLAIN) -> None:
+    def __init__(
+        self,
+        table: "Table",
+        observer: "Observer",
+        *,
+        wiring: Wiring = PLAIN,
+        mirrors: Mirrors | None = None,
+    ) -> None:
         self.table = table
         self.wiring = wiring
         self.observer = observer
-        self.mirrors = Mirrors()
+        self.mirrors = mirrors if mirrors is not None else Mirrors()
         self.clients: set[ClientConnection] = set()
         self.draining = False
         self.empty = asyncio.Event()

@@ -9,7 +9,7 @@ from typing import Final
 
 from mesh import contract
 from mesh.http2.blocks import literal
-from mesh.traffic import Traffic
+from mesh.traffic import GRAIN, Traffic
 from splitter.picker import Picker, Sampler
 from splitter.pool import Pool
 
@@ -75,12 +75,16 @@ NOBODY = Target("", ())
 class MirrorRule:
     """One shadow of the document: its target, its exact counter and its time limit in seconds."""
 
-    __slots__ = ("color", "sampler", "target", "timeout", "timeout_field")
+    __slots__ = ("color", "recorded", "sampler", "target", "timeout", "timeout_field")
 
-    def __init__(self, color: str, target: Target, weight: int, timeout: float) -> None:
+    def __init__(
+        self, color: str, target: Target, weight: int, timeout: float, *, recorded: int = GRAIN
+    ) -> None:
         self.color = color
         self.target = target
         self.sampler = Sampler(weight)
+        self.recorded = Sampler(recorded)
+        """Of its shadows, those whose pairs are recorded."""
         self.timeout = timeout
         self.timeout_field = literal(b"grpc-timeout", b"%dm" % max(1, round(timeout * 1000)))
 
@@ -132,7 +136,13 @@ def build(
     reason = contract.REASON_SPLIT if has_document else contract.REASON_DEFAULT
     picker = Picker(traffic, by_color, reason=reason)
     mirrors = tuple(
-        MirrorRule(each.color, Target(each.color, shadows.get(each.color, ())), each.weight, each.timeout)
+        MirrorRule(
+            each.color,
+            Target(each.color, shadows.get(each.color, ())),
+            each.weight,
+            each.timeout,
+            recorded=traffic.record.weight,
+        )
         for each in traffic.mirror
         if each.weight
     )

@@ -134,7 +134,7 @@ class Worker:
     def _take(self, kind: str, value: Any) -> None:
         if kind == FACTS:
             default = document.default(self._settings.default_color)
-            self._path.control.learn(Facts.from_json(value, default=default))
+            self._path.learn(Facts.from_json(value, default=default))
         elif kind == DRAIN:
             self._end("the supervisor drains")
         elif kind == FIGURES:

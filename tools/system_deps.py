@@ -57,6 +57,11 @@ def folder(path: str) -> Callable[[], bool]:
     return lambda: Path(path).is_dir()
 
 
+def postgresql() -> bool:
+    """Debian keeps each version's programs in a folder of its own."""
+    return command("initdb")() or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
 GO_LIBRARIES = "/usr/share/gocode/src"
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 NEEDS = (
@@ -73,7 +78,9 @@ NEEDS = (
     Need("nghttp2-server", "nghttpd", command("nghttpd")),
     Need("haproxy", "a peer in the benchmark", command("haproxy")),
     Need("nginx-light", "a peer in the benchmark", command("nginx")),
+    Need("postgresql", "the shadow store on a server", postgresql),
 )
+SERVICES = {"haproxy", "nginx-light", "postgresql"}
 
 
 def missing(needs: Iterable[Need]) -> list[Need]:
@@ -138,8 +145,8 @@ def main() -> int:
     if still := missing(absent):
         print(f"system packages: still missing: {' '.join(need.package for need in still)}", file=sys.stderr)
         return 1
-    if Path("/run/systemd/system").is_dir() and {"haproxy", "nginx-light"} & set(names):
-        print("system packages: Debian starts haproxy and nginx as services; nothing here needs them to run")
+    if Path("/run/systemd/system").is_dir() and SERVICES & set(names):
+        print("system packages: Debian starts haproxy, nginx and PostgreSQL; nothing here needs them to run")
     return 0
 
 

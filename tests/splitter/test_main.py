@@ -103,6 +103,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         ([*GOOD, "--admin", "on"], "--admin: must be HOST:PORT"),
         ([*GOOD, "--consul-addr", "ftp://x"], "--consul-addr: must be HOST:PORT"),
         ([*GOOD, "--consul-token-file", "/no/token"], "--consul-token-file: cannot be read"),
+        ([*GOOD, "--retain-age", "a week"], "--retain-age: must be a time with its unit"),
+        ([*GOOD, "--retain-size", "2"], "--retain-size: must be a size with its unit"),
         ([*GOOD, "--drain", "soon"], "'--drain': 'soon'"),
         ([*GOOD, "--drain", "-1"], "--drain: must be from 0"),
         ([*GOOD, "--listen", "0.0.0.0:1"], "--listen: an address that is not loopback needs --tls-cert"),
@@ -171,6 +173,8 @@ def test_only_the_service_must_be_given(started: list[Settings]) -> None:
         state_dir=None,
         trace_file=None,
         drain=30.0,
+        retain_age=30 * 86_400.0,
+        retain_size=2 << 30,
         sidecar=settings.sidecar,
     )
 
@@ -190,6 +194,9 @@ def test_every_setting_is_also_a_variable(
         "DEFAULT_COLOR": "green",
         "STATE_DIR": str(tmp_path),
         "TRACE_FILE": str(tmp_path / "own.jsonl"),
+        "STORE": "postgresql://films@db/pairs",
+        "RETAIN_AGE": "12h",
+        "RETAIN_SIZE": "off",
         "DRAIN": "1.5",
         "TLS_CERT": str(shown.cert),
         "TLS_KEY": str(shown.key),
@@ -217,6 +224,9 @@ def test_every_setting_is_also_a_variable(
         state_dir=tmp_path,
         trace_file=tmp_path / "own.jsonl",
         drain=1.5,
+        store="postgresql://films@db/pairs",
+        retain_age=43_200.0,
+        retain_size=None,
         tls=ServerTLS(shown.cert, shown.key, ca.cert, ("a.example", "spiffe://b/c")),
         upstream_tls=ClientTLS(ca.cert, shown.cert, shown.key, "models.example"),
         plaintext=True,
@@ -238,9 +248,17 @@ def test_the_agent_may_be_named_as_consul_s_own_commands_name_it(
     assert [settings.consul.port for settings in started] == [9500, 9600, 9700]
 
 
-def test_a_state_directory_holds_the_traces_too(started: list[Settings], tmp_path: Path) -> None:
+def test_a_state_directory_holds_the_traces_and_the_pairs_too(
+    started: list[Settings], tmp_path: Path
+) -> None:
     main(["--service", "a", "--state-dir", str(tmp_path)])
     assert started[0].trace_file == tmp_path / "traces.jsonl"
+    assert started[0].store == str(tmp_path / "shadow.db")
+
+
+def test_pairs_are_not_kept_where_that_is_off(started: list[Settings], tmp_path: Path) -> None:
+    main(["--service", "a", "--state-dir", str(tmp_path), "--store", "off"])
+    assert started[0].store is None
 
 
 def test_help_is_no_error(started: list[Settings], capsys: pytest.CaptureFixture[str]) -> None:

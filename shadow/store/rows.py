@@ -1,0 +1,182 @@
+"""What is recorded, as rows; and rows as what was recorded. Pure."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from struct import pack, unpack
+from typing import Any, Final, NamedTuple
+
+from shadow.comparison.difference import Comparison, Difference
+from shadow.pair import Answer, Outcome, Pair, PairId
+from shadow.store.values import Recorded
+
+INCOMPARABLE: Final = "incomparable"
+"""The reason of a pair that nobody could compare: it is dropped, not compared."""
+MINUTE: Final = 60 * 10**9
+Row = dict[str, Any]
+
+
+def legible(text: str) -> str:
+    """Without what a database cannot hold: NUL (PostgreSQL) and halves of surrogate pairs."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def outcome(recorded: Recorded) -> tuple[Outcome, str]:
+    """What the pair is counted as, and why."""
+    pair = recorded.pair
+    if pair.outcome is Outcome.COMPARED and (recorded.comparison is None or recorded.comparison.error):
+        return Outcome.DROPPED, INCOMPARABLE
+    return pair.outcome, pair.reason
+
+
+class Common(NamedTuple):
+    """What a pair has in common with others: a row of `contexts`."""
+
+    source_id: int
+    service: str
+    color: str
+    role: str
+    method: str
+    revision: int
+    outcome: str
+    reason: str
+    canceled: bool
+    request_encoding: str
+    primary_color: str
+    primary_status: str
+    primary_endpoint: str
+    primary_version: str
+    primary_encoding: str
+    shadow_status: str
+    shadow_endpoint: str
+    shadow_version: str
+    shadow_encoding: str
+
+    def row(self) -> Row:
+        return _digested(self._asdict())
+
+
+def common(recorded: Recorded, source_id: int) -> Common:
+    pair, primary, shadow = recorded.pair, recorded.pair.primary, recorded.pair.shadow
+    became, reason = outcome(recorded)
+    return Common(
+        *(source_id, pair.service, shadow.color, pair.role, pair.method, pair.revision),
+        *(became.value, reason, pair.canceled, pair.encoding, primary.color),
+        *(primary.status, primary.endpoint, primary.version, primary.encoding),
+        *(shadow.status, shadow.endpoint, shadow.version, shadow.encoding),
+    )
+
+
+class Kind(NamedTuple):
+    """What a difference has in common with those of other pairs: a row of `outputs`."""
+
+    service: str
+    color: str
+    role: str
+    name: str
+    measure: str
+    figures: tuple[str, ...]
+
+    def row(self) -> Row:
+        return _digested(self._asdict() | {"figures": json.dumps(self.figures)})
+
+
+def kind(pair: Pair, difference: Difference) -> Kind:
+    return Kind(
+        *(pair.service, pair.shadow.color, pair.role),
+        *(difference.output, difference.measure, tuple(difference.figures)),
+    )
+
+
+def _digested(values: Row) -> Row:
+    clean = {name: legible(value) if isinstance(value, str) else value for name, value in values.items()}
+    return clean | {"digest": blake2b(json.dumps(list(clean.values())).encode(), digest_size=16).digest()}
+
+
+def row(recorded: Recorded, pair_id: int, context_id: int) -> Row:
+    """Of `pairs`."""
+    pair, comparison = recorded.pair, recorded.comparison
+    compared = comparison if comparison and outcome(recorded)[0] is Outcome.COMPARED else None
+    return {
+        "id": pair_id,
+        "context_id": context_id,
+        "at": pair.at,
+        "primary_latency": pair.primary.latency,
+        "shadow_latency": pair.shadow.latency,
+        "bucket": pair.bucket,
+        "agrees": compared.agrees if compared else None,
+        "score": _share(compared.score) if compared else None,
+        "trace_id": legible(pair.trace_id) or None,
+        "primary_message": legible(pair.primary.message) or None,
+        "shadow_message": legible(pair.shadow.message) or None,
+        "error": (legible(comparison.error) if comparison else None) or None,
+    }
+
+
+def difference_row(difference: Difference, *, pair_id: int, place: int, output_id: int) -> Row:
+    figures = [float(figure) for figure in difference.figures.values()]
+    return {
+        "pair_id": pair_id,
+        "place": place,
+        "output_id": output_id,
+        "agrees": difference.agrees,
+        "score": _share(difference.score),
+        "figures": pack(f"<{len(figures)}d", *figures),
+        "detail": legible(difference.detail) or None,
+    }
+
+
+def difference(found: Mapping[str, Any]) -> Difference:
+    """Of a row of `differences` with its output's."""
+    names: Sequence[str] = json.loads(found["names"])
+    figures = dict(zip(names, unpack(f"<{len(names)}d", found["figures"]), strict=True))
+    return Difference(
+        found["name"], found["measure"], found["agrees"], found["score"], figures, found["detail"] or ""
+    )
+
+
+def pair(found: Mapping[str, Any]) -> Pair:
+    """Of a row of `pairs` with its context's and its source's, without payload."""
+
+    def answer(leg: str, color: str) -> Answer:
+        return Answer(
+            color=color,
+            status=found[f"{leg}_status"],
+            message=found[f"{leg}_message"] or "",
+            latency=found[f"{leg}_latency"],
+            endpoint=found[f"{leg}_endpoint"],
+            version=found[f"{leg}_version"],
+            encoding=found[f"{leg}_encoding"],
+            body=None,
+        )
+
+    return Pair(
+        id=PairId(found["source"], found["number"]),
+        service=found["service"],
+        method=found["method"],
+        at=found["at"],
+        revision=found["revision"],
+        role=found["role"],
+        primary=answer("primary", found["primary_color"]),
+        shadow=answer("shadow", found["color"]),
+        outcome=Outcome(found["outcome"]),
+        reason=found["reason"],
+        bucket=found["bucket"],
+        trace_id=found["trace_id"] or "",
+        canceled=found["canceled"],
+        request=None,
+        encoding=found["request_encoding"],
+    )
+
+
+def comparison(found: Mapping[str, Any], differences: Sequence[Difference]) -> Comparison | None:
+    """None where there was nothing to compare."""
+    if found["agrees"] is None and not found["error"]:
+        return None
+    return Comparison(tuple(differences), found["error"] or "")
+
+
+def _share(score: float) -> float:
+    """A comparator of the user's may say anything; neither database may lose a batch for it."""
+    return 0.0 if math.isnan(score) else score
