@@ -5,8 +5,8 @@
 - *ready, though it is not*: it must pass every criterion, and so the one that it does not meet. The chance of that
   is the chance of that one's error, so each may have all of it (an intersection–union test: Berger 1982,
   "Multiparameter hypothesis testing and acceptance sampling"). Nothing is shared.
-- *not ready, though it meets every criterion*: one error of any criterion is enough. They share it equally
-  (Bonferroni).
+- *not ready, though it meets every criterion*: one error of any criterion is enough. They share it
+  (Bonferroni): half for `errors`, because what is rare needs the most pairs, the other half in equal parts.
 """
 
 import numpy as np
@@ -36,8 +36,11 @@ def criteria_of(evidence: Evidence, noise: Evidence | None, criteria: Criteria) 
             assert most is not None
             found.append((name, Latency(share, primary, shadow), most, False))
     error = 1.0 - criteria.confidence
-    risk = Risk(ready=error, not_ready=error / len(found))
-    return tuple(Criterion(name, gauge, bound, at_least, risk) for name, gauge, bound, at_least in found)
+    others = error / 2 / (len(found) - 1)
+    return tuple(
+        Criterion(name, gauge, bound, at_least, Risk(error, error / 2 if name == "errors" else others))
+        for name, gauge, bound, at_least in found
+    )
 
 
 def answered(evidence: Evidence) -> Flags:

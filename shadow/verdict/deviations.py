@@ -1,11 +1,11 @@
-"""What is wrong with outputs, by name: not finite, missing, scaled, flipped, or simply different. Pure.
+"""What is wrong with outputs, by name: unlike in kind, not finite, scaled, flipped, or simply different. Pure.
 
-A deviation is named once its share of pairs is surely above the noise floor (Diffy's rule, with intervals instead
-of two thresholds), or, where none was measured, above what the document's agreement allows. What no healthy model
-does (an output that is missing or not finite) is named at the first sight if no noise floor has it.
+A deviation is named once its share of pairs is surely above the noise floor (Diffy's rule, with intervals instead of
+two thresholds), or, where none was measured, above what the document's agreement allows. What no healthy model does
+(an output that is missing, of another shape, or not finite) is named at first sight, unless the noise floor has it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,132 +18,150 @@ from shadow.verdict.evidence import Evidence, Flags, Numbers, OutputEvidence
 from shadow.verdict.recurrence import recurrence
 from shadow.verdict.tally import Tally
 
+_MEASURED: Final = (VALUES, CLASS, RANKING, SET)
+"""Measures that have figures wherever two tensors could be held beside each other."""
 _ALIKE: Final = 0.02
 """Factors that differ by less than this, of their own distance from 1, are one factor."""
+_ROUNDING: Final = 2e-4
+"""Or by less than this, of themselves: twice the default tolerance."""
 _DIFFERENT: Final = {
     VALUES: "is out of tolerance",
-    CLASS: "is another class",
     RANKING: "has too few in common",
     SET: "has too few in common",
-    "messages": "has another number of messages",
+    "messages": "have another number",
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What an output is held against."""
-
-    noise: Evidence | None
-    allowed: float
-    error: float
+Rule = Callable[[OutputEvidence], Flags]
+"""Which of the compared pairs have something."""
 
 
 def deviations(
     evidence: Evidence, noise: Evidence | None, criteria: Criteria, error: float
 ) -> tuple[str, ...]:
-    judged = Judged(noise if noise and answered(noise).any() else None, 1.0 - criteria.agreement, error)
+    """Each at most once per output, the gravest first."""
+    floor = noise if noise and answered(noise).any() else None
     scored = {name for name, _ in criteria.scores}
-    found = [
-        (rank, text)
-        for output in evidence.outputs
-        for rank, text in _of(evidence, output, judged, scored=output.name in scored)
-    ]
+    found: list[tuple[int, str]] = []
+    for output in evidence.outputs:
+        subject = _Subject(evidence, floor, output, 1.0 - criteria.agreement, error)
+        found += subject.found(scored=output.name in scored)
     return tuple(text for _, text in sorted(found, key=lambda each: each[0]))
 
 
-def _of(
-    evidence: Evidence, output: OutputEvidence, judged: Judged, *, scored: bool
-) -> Iterator[tuple[int, str]]:
-    """Rank (the gravest is 0) and words of one output's deviations."""
-    told = f"output {output.name}" if output.measure != output.name else output.name
-    unsound = {"nonfinite": "is not finite", "missing": "is missing"}
-    for rank, (figure, what) in enumerate(unsound.items()):
-        has = _positive(output, figure)
-        if _real(evidence, judged, has, _noise_of(judged, output, figure), allowed=0.0):
-            yield rank, f"{told} {what} in {_share(evidence, has)}"
-    scale = _figure(output, "scale")
-    scaled = ~output.agrees & np.isfinite(scale)
-    noise = judged.noise and judged.noise.output(output.name)
-    noise_scaled = ~noise.agrees & np.isfinite(_figure(noise, "scale")) if noise else None
-    if _real(evidence, judged, scaled, noise_scaled, judged.allowed):
-        yield 2, f"{told}: {_factor(evidence, output, scaled, scale)}"
-    else:
-        scaled = np.zeros(scaled.size, np.bool_)
-    if scored:
-        return  # how much it differs otherwise is what its score is there for
-    flips = _positive(output, "flips")
-    if _real(evidence, judged, flips, _noise_of(judged, output, "flips"), judged.allowed):
-        yield 3, f"{told}: the best class is another one in {_share(evidence, flips)}"
-    else:
-        flips = np.zeros(flips.size, np.bool_)
-    explained = scaled | flips | _positive(output, "nonfinite") | _positive(output, "missing")
-    rest = ~output.agrees & ~explained
-    if _real(evidence, judged, rest, ~noise.agrees if noise else None, judged.allowed):
-        yield 4, _plain(evidence, output, told, rest)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Subject:
+    """One output and what it is held against."""
+
+    evidence: Evidence
+    noise: Evidence | None
+    output: OutputEvidence
+    allowed: float
+    error: float
+
+    def found(self, *, scored: bool) -> Iterator[tuple[int, str]]:
+        """How grave (0 is the gravest) and words."""
+        output = self.output
+        name = f"output {output.name}" if output.measure != output.name else output.name
+        if self.real(unlike, allowed=0.0):
+            yield 0, f"{name} is missing, or has another datatype or shape, in {self.share(unlike(output))}"
+        if self.real(not_finite, allowed=0.0):
+            yield 1, f"{name} is not finite in {self.share(not_finite(output))}"
+        explained = unlike(output) | not_finite(output)
+        if self.real(scaled, self.allowed):
+            explained |= scaled(output)
+            factor = _times(float(np.median(figure(output, "scale")[scaled(output)])))
+            everywhere = self.count(scaled(output)) >= 0.995 * self.pairs
+            where = "" if everywhere else f" in {self.share(scaled(output))}"
+            yield 2, f"{name}: every value is {factor} × the primary's{where}"
+        if scored:
+            return  # how much it differs otherwise is what its score is there for
+        if self.real(
+            lambda other: ~other.agrees & ~explained if other is output else ~other.agrees, self.allowed
+        ):
+            yield 3, self.plain(name, ~output.agrees & ~explained)
+
+    @property
+    def pairs(self) -> int:
+        return int(np.count_nonzero(answered(self.evidence)))
+
+    def count(self, has: Flags) -> int:
+        return int(np.count_nonzero(has & answered(self.evidence)))
+
+    def real(self, rule: Rule, allowed: float) -> bool:
+        mine = Tally.of_share(self.count(rule(self.output)), self.pairs)
+        if self.noise is None:
+            return mine.low(self.error) > allowed
+        rows, other = answered(self.noise), self.noise.output(self.output.name)
+        noise = Tally.of_flags(rule(other)[rows] if other else np.zeros(int(rows.sum()), np.bool_))
+        return mine.low(self.error / 2) > noise.high(self.error / 2)
+
+    def share(self, has: Flags) -> str:
+        """`3.1 % of 1 204 pairs`, and whether they are always those of the same keys."""
+        rows = answered(self.evidence)
+        told = f"{words.percent(self.count(has) / self.pairs)} of {words.plural(self.pairs, 'pair')}"
+        where = recurrence(has[rows], self.evidence.bucket[self.evidence.compared[rows]])
+        return f"{told}, {where}" if where and self.count(has) < self.pairs else told
+
+    def plain(self, name: str, has: Flags) -> str:
+        """That it differs, and what is known of how."""
+        output, has = self.output, has & answered(self.evidence)
+        if output.measure == "status":
+            return f"another status in {self.share(has)}: {self.statuses(has)}"
+        if output.measure == CLASS:
+            return f"{name}: the best class is another one in {self.share(has)}"
+        text = f"{name} {_DIFFERENT.get(output.measure, 'differs')} in {self.share(has)}"
+        if output.measure in _MEASURED:
+            text += f"; their mean score is {np.nanmean(output.scores[has]):.2f}"
+        largest = figure(output, "max_abs")[has]
+        if output.measure == VALUES and np.isfinite(largest).any():
+            text += f", their largest difference {np.nanmedian(largest):.3g} in the median"
+        return text
+
+    def statuses(self, has: Flags) -> str:
+        pairs = self.evidence.compared[has]
+        both = np.stack([self.evidence.primary_status[pairs], self.evidence.shadow_status[pairs]])
+        found, times = np.unique(both, axis=1, return_counts=True)
+        primary, shadow = (self.evidence.statuses[each] for each in found[:, times.argmax()])
+        return f"{'' if times.size == 1 else 'mostly '}{shadow} where the primary says {primary}"
 
 
-def _real(evidence: Evidence, judged: Judged, has: Flags, noise_has: Flags | None, allowed: float) -> bool:
-    mine = Tally.of_flags(has[answered(evidence)])
-    if judged.noise is None:
-        return mine.low(judged.error) > allowed
-    rows = answered(judged.noise)
-    noise = Tally.of_flags(noise_has[rows] if noise_has is not None else np.zeros(int(rows.sum()), np.bool_))
-    return mine.low(judged.error / 2) > noise.high(judged.error / 2)
-
-
-def _figure(output: OutputEvidence, name: str) -> Numbers:
+def figure(output: OutputEvidence, name: str) -> Numbers:
     column = output.figures.get(name)
     return np.full(output.agrees.size, np.nan) if column is None else column
 
 
-def _positive(output: OutputEvidence, name: str) -> Flags:
-    flags: Flags = _figure(output, name) > 0
+def unlike(output: OutputEvidence) -> Flags:
+    """It disagrees and there is nothing to measure: the comparison has no figures then."""
+    if output.measure not in _MEASURED:
+        return np.zeros(output.agrees.size, np.bool_)
+    has = ~output.agrees
+    for column in output.figures.values():
+        has &= np.isnan(column)
+    return has
+
+
+def not_finite(output: OutputEvidence) -> Flags:
+    """NaN or an infinity of which the other leg has none, or not there."""
+    flags: Flags = (figure(output, "nonfinite") > 0) & ~output.agrees
     return flags
 
 
-def _noise_of(judged: Judged, output: OutputEvidence, figure: str) -> Flags | None:
-    noise = judged.noise and judged.noise.output(output.name)
-    return _positive(noise, figure) if noise else None
-
-
-def _share(evidence: Evidence, has: Flags) -> str:
-    rows = answered(evidence)
-    number, pairs = int(np.count_nonzero(has & rows)), int(np.count_nonzero(rows))
-    where = recurrence((has & rows)[rows], evidence.bucket[evidence.compared[rows]]) if number < pairs else ""
-    return f"{words.percent(number / pairs)} of {words.plural(pairs, 'pair')}" + (
-        f", {where}" if where else ""
+def scaled(output: OutputEvidence) -> Flags:
+    """One and the same factor, in most of the pairs that differ. (A single number always has *a* factor.)"""
+    scale = figure(output, "scale")
+    has = np.isfinite(scale)
+    if not has.any():
+        return has
+    middle = float(np.median(scale[has]))
+    apart = abs(middle - 1)
+    one: Flags = has & (
+        np.abs(scale - middle) <= min(apart / 2, max(_ALIKE * apart, _ROUNDING * abs(middle)))
     )
-
-
-def _factor(evidence: Evidence, output: OutputEvidence, scaled: Flags, scale: Numbers) -> str:
-    rows = answered(evidence)
-    least, middle, most = np.quantile(scale[scaled & rows], [0.1, 0.5, 0.9])
-    everywhere = np.count_nonzero(scaled & rows) >= 0.995 * np.count_nonzero(rows)
-    where = "" if everywhere else f" in {_share(evidence, scaled)}"
-    if most - least <= _ALIKE * abs(middle - 1):
-        return f"every value is {_times(middle)} × the primary's{where}"
-    return f"each answer's values are one factor of the primary's, mostly {_times(least)} to {_times(most)} ×{where}"
+    most = 2 * np.count_nonzero(one) >= np.count_nonzero(has | ~output.agrees)
+    return one if most else np.zeros(one.size, np.bool_)
 
 
 def _times(factor: float) -> str:
     """`1.10`, `1.0003`, `0.0125`."""
-    return f"{factor:.2f}" if abs(factor) >= 0.095 and abs(factor - 1) >= 0.0095 else f"{factor:.6g}"
-
-
-def _plain(evidence: Evidence, output: OutputEvidence, told: str, rest: Flags) -> str:
-    rows = answered(evidence)
-    if output.measure == "status":
-        pairs = evidence.compared[rest & rows]
-        both = np.stack([evidence.primary_status[pairs], evidence.shadow_status[pairs]])
-        found, times = np.unique(both, axis=1, return_counts=True)
-        primary, shadow = found[:, times.argmax()]
-        said = f"{evidence.statuses[shadow]} where the primary says {evidence.statuses[primary]}"
-        return f"another status in {_share(evidence, rest)}: {'' if times.size == 1 else 'mostly '}{said}"
-    text = f"{told} {_DIFFERENT.get(output.measure, 'differs')} in {_share(evidence, rest)}"
-    scores = output.scores[rest & rows]
-    if output.measure in (VALUES, RANKING, SET) and np.isfinite(scores).any():
-        text += f"; their mean score is {np.nanmean(scores):.2f}"
-    largest = _figure(output, "max_abs")[rest & rows]
-    if output.measure == VALUES and np.isfinite(largest).any():
-        text += f", their largest difference {np.nanmedian(largest):.3g} in the median"
-    return text
+    plain = abs(factor) >= 0.095 and abs(factor - 1) >= 0.0095
+    return f"{factor:.2f}" if plain else f"{factor:.6g}"
