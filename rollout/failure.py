@@ -36,7 +36,17 @@ class Judged(IntEnum):
 
 Code = Exit | Judged
 
-JUDGED = "0 ready; 1 not ready; 2 not enough data; 64 usage; 69 the store or the target is not there; 130 interrupted"
+JUDGED = "; ".join(
+    (
+        "0 ready",
+        "1 not ready",
+        "2 not enough data",
+        "4 Consul unreachable (replay without --target)",
+        "64 usage",
+        "69 the store or the target is not there",
+        "130 interrupted",
+    )
+)
 
 MEANING = "; ".join(
     (

@@ -22,7 +22,7 @@ _STYLES: Final = {State.READY: "green3", State.NOT_READY: "red", State.NOT_ENOUG
 _MARKS: Final = {State.READY: "✓", State.NOT_READY: "✗", State.NOT_ENOUGH_DATA: "…"}
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _TREND: Final = 40
-"""Characters of a series."""
+"""Characters of a series, at most."""
 
 
 def show(reports: Sequence[Report]) -> Iterator[RenderableType]:
@@ -49,7 +49,8 @@ def _summary(report: Report) -> Iterator[RenderableType]:
     yield Text.assemble(
         "\n  ", state, f"  {words.plural(verdict.pairs, 'pair')}", (f", {missing}" if missing else "")
     )
-    yield _lines((f"  {words.period(subject)}", f"  criteria: {report.criteria_from}"))
+    yield _marked("", words.period(subject), "dim")
+    yield _marked("", f"criteria: {report.criteria_from}", "dim")
     for fault in verdict.faults:
         yield _marked("✗", fault, "red")
     for warning in verdict.warnings:
@@ -58,10 +59,6 @@ def _summary(report: Report) -> Iterator[RenderableType]:
     yield _marked("", words.equation(report.accounting), "bold")
     for line in words.reasons(report.accounting):
         yield _marked("", line, "dim")
-
-
-def _lines(lines: Sequence[str]) -> Text:
-    return Text("\n".join(lines), style="dim")
 
 
 def _marked(mark: str, text: str, style: str) -> RenderableType:
@@ -139,16 +136,27 @@ def _trends(report: Report) -> RenderableType:
     """Each series as a line of blocks: the smallest and the largest value beside it."""
     grid = Table.grid(padding=(0, 2))
     slices = report.series
-    pairs = [float(sum(each.outcomes.values())) for each in slices]
-    agree = [each.agreeing / each.compared if each.compared else None for each in slices]
-    fewest, most = number(int(min(pairs))), number(int(max(pairs)))
-    grid.add_row("pairs", Text(_blocks(pairs, 0.0), style="cyan"), f"{fewest} to {most} a slice")
+    step = -(-len(slices) // _TREND)
+    parts = [slices[at : at + step] for at in range(0, len(slices), step)]
+    pairs = [float(sum(sum(each.outcomes.values()) for each in part)) for part in parts]
+    grid.add_row(
+        "pairs", Text(_blocks(pairs, 0.0), style="cyan"), _range([number(int(each)) for each in _ends(pairs)])
+    )
+    compared = [(sum(each.agreeing for each in part), sum(each.compared for each in part)) for part in parts]
+    agree = [agreeing / all_ if all_ else None for agreeing, all_ in compared]
     known = [each for each in agree if each is not None]
     if known:
-        low, high = min(known), max(known)
-        told = share(low) if low == high else f"{share(low)} to {share(high)}"
-        grid.add_row("agreement", Text(_blocks(agree, min(low, 0.9)), style="green3"), told)
+        drawn = Text(_blocks(agree, min(min(known), 0.9)), style="green3")
+        grid.add_row("agreement", drawn, _range([share(each) for each in _ends(known)]))
     return grid
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def _range(ends: Sequence[str]) -> str:
+    return f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else ends[0]
 
 
 def _blocks(values: Sequence[float | None], floor: float) -> str:

@@ -69,7 +69,7 @@ def gather(store: Store, asked: Question, criteria: Criteria, *, criteria_from: 
             store=store.name,
             made=now,
         ),
-        verdict=judge(evidence, noise, criteria),
+        verdict=judge(_judged(evidence, asked.role), noise, criteria),
         criteria=criteria,
         criteria_from=criteria_from,
         accounting=_accounting(store.accounts(scope)),
@@ -84,6 +84,14 @@ def gather(store: Store, asked: Question, criteria: Criteria, *, criteria_from: 
         noise=_noise_told(noise),
     )
     return printable(made)
+
+
+def _judged(evidence: Evidence, role: str) -> Evidence:
+    """Of a replay without latencies: the shadow's are those of another client at another load, and would be a fault."""
+    if role != REPLAY:
+        return evidence
+    unknown = np.full(evidence.pairs, np.nan)
+    return replace(evidence, primary_latency=unknown, shadow_latency=unknown)
 
 
 def _noise(store: Store, scope: Scope, colors: tuple[str, ...]) -> Evidence | None:

@@ -132,7 +132,8 @@ def _agreement(report: Report) -> Figure:
         label = f"{report.criteria.confidence * 100:g} %, at any time"
         axes.fill_between(times, lows, highs, color=SHADOW, alpha=0.22, linewidth=0, label=label)
         axes.plot(times, rates, color=SHADOW, linewidth=1.6, label="of all so far")
-    axes.axhline(report.criteria.agreement, color=BAD, linewidth=1, linestyle=(0, (4, 3)), label="wanted")
+    wanted = "wanted, above noise" if report.noise else "wanted"
+    axes.axhline(report.criteria.agreement, color=BAD, linewidth=1, linestyle=(0, (4, 3)), label=wanted)
     seen = [rate for _, rate in here] + [low for _, _, low, _ in known[len(known) // 4 :]]
     low = min([report.criteria.agreement, *seen], default=0.0)
     axes.set_ylim(max(-0.02, low - 0.1 * (1 - low) - 0.002), 1 + 0.04 * (1 - low) + 0.0005)

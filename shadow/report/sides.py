@@ -115,7 +115,8 @@ def _same(one: Array, two: Array) -> NDArray[np.bool_]:
 
 
 def _row(one: Array, two: Array, at: int, shape: tuple[int, ...], differs: bool) -> Row:
-    place = ", ".join(str(int(each)) for each in np.unravel_index(at, shape)) if len(shape) > 1 else str(at)
+    several = sum(length > 1 for length in shape) > 1  # in a batch of one the index alone is clearer
+    place = ", ".join(str(int(each)) for each in np.unravel_index(at, shape)) if several else str(at)
     first, second = (cell(each[at]) if at < each.size else "" for each in (one, two))
     if not differs:
         return Row(place, first, second, Mark.SAME)

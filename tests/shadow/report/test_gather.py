@@ -154,6 +154,16 @@ def test_a_replay_is_reported_by_its_run(store: Store) -> None:
     assert (made.verdict.pairs, made.accounting.mirrored, made.subject.run) == (30, 30, "replay-2")
 
 
+def test_a_replay_is_not_called_slow_for_latencies_of_another_client(store: Store) -> None:
+    def slow(found: Pair) -> Pair:
+        return replace(found, shadow=replace(found.shadow, latency=found.shadow.latency * 9))
+
+    store.add(recorded(400, slow, role=REPLAY))
+    made = report(store, Criteria(p50=None, p99=None), role=REPLAY)
+    assert made.verdict.faults == ()
+    assert made.ratios["p50"] == pytest.approx(11.2, rel=0.1)
+
+
 def test_the_environment_has_both_variants(store: Store) -> None:
     store.add(recorded(50))
     told = report(store).environment

@@ -41,6 +41,8 @@ def test_of_a_long_tensor_what_differs_is_shown_first_in_its_place() -> None:
 def test_more_dimensions_have_an_index_each() -> None:
     rows, _ = beside(np.zeros((2, 2)), np.zeros((2, 2)))
     assert [each.place for each in rows] == ["0, 0", "0, 1", "1, 0", "1, 1"]
+    rows, _ = beside(np.zeros((1, 2)), np.zeros((1, 2)))
+    assert [each.place for each in rows] == ["0", "1"]
 
 
 def test_a_side_that_is_missing_or_shorter_is_empty() -> None:
