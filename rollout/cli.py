@@ -3,7 +3,7 @@
 import click
 
 from mesh.version import version
-from rollout.commands import demo, look, trace, traffic, up
+from rollout.commands import demo, look, replay, report, trace, traffic, up
 from rollout.failure import MEANING
 
 COMMANDS = (
@@ -12,6 +12,8 @@ COMMANDS = (
     look.status,
     traffic.shift,
     traffic.mirror,
+    report.report,
+    replay.replay,
     traffic.rollback,
     look.history,
     trace.trace,

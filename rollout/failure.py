@@ -21,6 +21,33 @@ class Exit(IntEnum):
     """Written, but a live sidecar refused it or did not apply it in time."""
 
 
+class Judged(IntEnum):
+    """Of `report` and `replay`, for CI: what they judged, or why they could not. None of the latter can be mistaken
+    for a verdict; 64 and 69 are those of sysexits.h, 130 is the shell's for Ctrl-C."""
+
+    READY = 0
+    NOT_READY = 1
+    NOT_ENOUGH_DATA = 2
+    USAGE = 64
+    UNAVAILABLE = 69
+    """The store, the target or what is needed of them is not there."""
+    INTERRUPTED = 130
+
+
+Code = Exit | Judged
+
+JUDGED = "; ".join(
+    (
+        "0 ready",
+        "1 not ready",
+        "2 not enough data",
+        "4 Consul unreachable (replay without --target)",
+        "64 usage",
+        "69 the store or the target is not there",
+        "130 interrupted",
+    )
+)
+
 MEANING = "; ".join(
     (
         "0 done",
@@ -30,6 +57,7 @@ MEANING = "; ".join(
         "4 Consul unreachable or access denied",
         "5 the document in Consul is invalid, nothing was written",
         "6 written, but not obeyed by every live sidecar in time",
+        "report and replay have their own",
     )
 )
 
@@ -37,7 +65,7 @@ MEANING = "; ".join(
 class Failure(Exception):
     """Ends the command with `code`; `hint` says what to do about it, `details` are lines below."""
 
-    def __init__(self, code: Exit, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+    def __init__(self, code: Code, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from mesh.consul import Consul, ConsulAddress, ConsulError, DeniedError, read_token
 from mesh.traffic import Invalid
-from rollout.failure import Exit, Failure
+from rollout.failure import Code, Exit, Failure
 
 PIPED_WIDTH: Final = 120
 """Columns where there is no terminal to ask and COLUMNS is not set."""
@@ -30,7 +30,7 @@ class Report:
 
     data: Any
     lines: Iterable[RenderableType]
-    code: Exit = Exit.OK
+    code: Code = Exit.OK
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -44,7 +44,22 @@ def console(*, stderr: bool = False) -> Console:
 def asks_consul(command: Command) -> Callable[..., None]:
     """Options for Consul and --json around `async def command(consul, **options) -> Report`."""
 
-    @click.option(
+    @consul_options
+    @json_option
+    @functools.wraps(command)
+    def run(consul_addr: str, consul_token_file: Path | None, as_json: bool, **options: Any) -> None:
+        async def ask() -> Report:
+            async with Consul(consul_address(consul_addr, consul_token_file)) as consul:
+                return await command(consul, **options)
+
+        finish(as_json, lambda: asyncio.run(ask()))
+
+    return run
+
+
+def consul_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--consul-addr` and `--consul-token-file`."""
+    address = click.option(
         "--consul-addr",
         envvar=["VERDIGRIS_CONSUL_ADDR", "CONSUL_HTTP_ADDR"],
         default="127.0.0.1:8500",
@@ -52,26 +67,21 @@ def asks_consul(command: Command) -> Callable[..., None]:
         show_envvar=True,
         help="Where Consul's HTTP API listens: HOST:PORT or a URL.",
     )
-    @click.option(
+    token = click.option(
         "--consul-token-file",
         envvar="VERDIGRIS_CONSUL_TOKEN_FILE",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="A file with the ACL token; else CONSUL_HTTP_TOKEN, if set.",
     )
-    @json_option
-    @functools.wraps(command)
-    def run(consul_addr: str, consul_token_file: Path | None, as_json: bool, **options: Any) -> None:
-        async def ask() -> Report:
-            try:
-                address = ConsulAddress.parse(consul_addr, token=read_token(consul_token_file, os.environ))
-            except ValueError as error:
-                raise Failure(Exit.USAGE, str(error)) from None
-            async with Consul(address) as consul:
-                return await command(consul, **options)
+    return address(token(command))
 
-        finish(as_json, lambda: asyncio.run(ask()))
 
-    return run
+def consul_address(consul_addr: str, consul_token_file: Path | None) -> ConsulAddress:
+    """What the options say; Failure if that is no address."""
+    try:
+        return ConsulAddress.parse(consul_addr, token=read_token(consul_token_file, os.environ))
+    except ValueError as error:
+        raise Failure(Exit.USAGE, str(error)) from None
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value instead of text.")

@@ -196,6 +196,7 @@ def _recording(settings: Settings, instance: str) -> Recording | NoRecording:
         return NoRecording()
     options = [f"--retain-age={settings.retain_age:g}"] if settings.retain_age is not None else []
     options += [f"--retain-size={settings.retain_size}"] if settings.retain_size is not None else []
+    options += [f"--redactor={name}" for name in settings.redactors]
     source = f"{instance}-{secrets.token_hex(3)}"
     return Recording(service=settings.service, source=source, store=settings.store, options=options)
 

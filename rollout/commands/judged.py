@@ -1,0 +1,164 @@
+"""What `report` and `replay` have in common: exit codes, which store, which criteria, how a report is shown."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mesh import quantity
+from rollout.commands.up import RUN
+from rollout.failure import Exit, Failure, Judged
+from rollout.report import Report
+
+if TYPE_CHECKING:  # SQL, templates and plots take a second to import: not for `verdigris status`
+    from shadow.report.report import Report as Judgement
+    from shadow.store.store import Store
+
+STORE: Final = RUN / "up" / "shadow.db"
+"""Where `verdigris up` keeps its pairs."""
+
+
+_TRANSLATED: Final = {Exit.USAGE: Judged.USAGE, Exit.FAILED: Judged.UNAVAILABLE}
+
+
+class Misused(click.UsageError):
+    """As click has it, but for the exit code."""
+
+    exit_code = Judged.USAGE
+
+
+class Judging(click.Command):
+    """A command whose exit code 2 says "not enough data": a command line that makes no sense ends with 64."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise Misused(error.message, error.ctx) from error
+
+
+def judging(answer: Callable[[], Report]) -> Report:
+    """The answer; what fails on the way has an exit code that is no verdict."""
+    from shadow.store.fault import StoreError
+
+    try:
+        return answer()
+    except StoreError as error:
+        raise Failure(Judged.UNAVAILABLE, str(error)) from None
+    except KeyboardInterrupt:
+        raise Failure(Judged.INTERRUPTED, "stopped by SIGINT; nothing was judged") from None
+    except Failure as failure:
+        code = failure.code
+        if not isinstance(code, Exit) or code not in _TRANSLATED:  # 2 of Judged equals 2 of Exit
+            raise
+        raise Failure(
+            _TRANSLATED[code], failure.message, hint=failure.hint, details=failure.details
+        ) from None
+
+
+store_option = click.option(
+    "--store",
+    envvar="VERDIGRIS_STORE",
+    show_envvar=True,
+    metavar="URL",
+    help=f"Where the pairs are: a file, sqlite:///FILE or postgresql://…; else {STORE}, if it is there.",
+)
+criteria_option = click.option(
+    "--criteria",
+    "criteria_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help='The field "criteria" of a traffic document, as JSON; else that of the document in Consul, or the defaults.',
+)
+html_option = click.option(
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Also write the report as one HTML page, with plots.",
+)
+worst_option = click.option(
+    "--worst",
+    type=click.IntRange(0, 1_000),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="So many of the worst disagreements, with request and both answers.",
+)
+
+
+def opened(url: str | None, *, read_only: bool) -> "Store":
+    """The store that is named, or the one of `verdigris up`; Failure if there is none."""
+    from shadow.store.store import Store
+
+    if url is None:
+        if not STORE.exists():
+            hint = (
+                "Name one with --store or VERDIGRIS_STORE: the one that the splitter was given with --store."
+            )
+            raise Failure(Judged.UNAVAILABLE, f"no store is named, and there is no {STORE} here", hint=hint)
+        url = str(STORE)
+    return Store.open(url, read_only=read_only)
+
+
+def moment(text: str | None, now: float) -> int | None:
+    """`1h` ago, or an ISO 8601 date and time, in nanoseconds of Unix time: the minute's beginning, since shadows that
+    left no pair are counted by the minute, and the accounting is to close."""
+    if text is None:
+        return None
+    try:
+        return _minute(now - quantity.seconds(text))
+    except ValueError:
+        pass
+    try:
+        return _minute(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        rule = 'must be how long ago ("1h", "7d"), or a date and time ("2026-11-22T14:00")'
+        raise Failure(Judged.USAGE, f"{text!r} {rule}") from None
+
+
+def _minute(seconds: float) -> int:
+    return int(seconds // 60) * 60 * 1_000_000_000
+
+
+def answered(service: str, reports: list["Judgement"], html: Path | None) -> Report:
+    """The command's answer, with the verdict as its exit code; the page is written here."""
+    from rollout.view.report import show
+    from shadow.report.data import as_data
+    from shadow.report.report import overall
+    from shadow.verdict.verdict import State
+
+    code = {
+        State.READY: Judged.READY,
+        State.NOT_READY: Judged.NOT_READY,
+        State.NOT_ENOUGH_DATA: Judged.NOT_ENOUGH_DATA,
+    }[overall(tuple(reports))]
+    if html is not None:
+        write(html, reports)
+    return Report(as_data(service, reports), show(reports), code)
+
+
+def write(path: Path, reports: list["Judgement"]) -> None:
+    from shadow.report.page import page
+
+    text = page(reports, command=_command())
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(Judged.USAGE, f"--html {path} cannot be written: {error.strerror}") from None
+
+
+def _command() -> str:
+    """As it was typed, but for what names a store: that may have a password."""
+    context = click.get_current_context()
+    said = [context.command_path, str(context.params["service"])]
+    for name in ("color", "since", "until", "run", "to"):
+        if context.params.get(name):
+            said += [f"--{name}", str(context.params[name])]
+    return " ".join(said)
+
+
+def now() -> int:
+    return time.time_ns()

@@ -1,0 +1,190 @@
+"""`report`: on a real store, as an operator, a script and CI see it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from rollout.cli import verdigris
+from rollout.commands import judged
+from rollout.failure import Failure, Judged
+from shadow.pair import Pair
+from shadow.store.store import Store
+from tests.rollout.conftest import Site
+from tests.shadow.report.pairs import agreeing, recorded, scaled
+
+NOBODY = "127.0.0.1:1"
+"""Where no Consul is."""
+
+
+def run(*words: str, consul: str = NOBODY) -> Result:
+    env = {"VERDIGRIS_CONSUL_ADDR": consul, "COLUMNS": "100"}
+    return CliRunner(env=env).invoke(verdigris, ["report", *words])
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Callable[..., str]:
+    """A store with so many pairs."""
+
+    def fill(number: int, change: Callable[[Pair], Pair] = agreeing, *, color: str = "green") -> str:
+        path = str(tmp_path / "shadow.db")
+        with Store.open(path) as store:
+            store.add(recorded(number, change, color=color))
+        return path
+
+    return fill
+
+
+def test_the_exit_code_is_the_verdict(filled: Callable[..., str], tmp_path: Path) -> None:
+    ready = run("recommender", "--store", filled(900))
+    assert (ready.exit_code, "READY" in ready.stdout) == (Judged.READY, True)
+    (tmp_path / "shadow.db").unlink()
+    not_yet = run("recommender", "--store", filled(20))
+    assert (not_yet.exit_code, "NOT ENOUGH DATA" in not_yet.stdout) == (Judged.NOT_ENOUGH_DATA, True)
+    (tmp_path / "shadow.db").unlink()
+    wrong = run("recommender", "--store", filled(400, scaled))
+    assert (wrong.exit_code, "NOT READY" in wrong.stdout) == (Judged.NOT_READY, True)
+
+
+def test_json_is_one_value_with_the_same_exit_code(filled: Callable[..., str]) -> None:
+    result = run("recommender", "--store", filled(400, scaled), "--json")
+    data = json.loads(result.stdout)
+    assert (result.exit_code, data["state"]) == (Judged.NOT_READY, "not_ready")
+    assert data["reports"][0]["accounting"]["mirrored"] == 400
+    assert len(data["reports"][0]["worst"]) == 10
+
+
+def test_the_page_is_written_besides(filled: Callable[..., str], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = run("recommender", "--store", filled(50), "--html", str(page), "--since", "2h")
+    assert "NOT ENOUGH DATA" in result.stdout
+    assert "verdigris report recommender --since 2h" in page.read_text().replace(
+        "python -m rollout", "verdigris"
+    )
+
+
+def test_every_colour_has_a_report_and_the_worst_decides(filled: Callable[..., str]) -> None:
+    filled(900)
+    store = filled(400, scaled, color="canary")
+    result = run("recommender", "--store", store, "--json")
+    data = json.loads(result.stdout)
+    assert {each["color"]: each["state"] for each in data["reports"]} == {
+        "green": "ready",
+        "canary": "not_ready",
+    }
+    assert result.exit_code == Judged.NOT_READY
+    assert run("recommender", "--store", store, "--color", "green").exit_code == Judged.READY
+
+
+def test_a_service_without_pairs_says_whose_there_are(filled: Callable[..., str]) -> None:
+    result = run("films", "--store", filled(5))
+    assert result.exit_code == Judged.NOT_ENOUGH_DATA
+    assert "has no pair of a shadow of films" in result.stderr
+    assert "recommender green (shadow)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (), ("recommender", "--worst", "many"), ("recommender", "--no-such-option"), ("a/b",),
+        ("recommender", "--since", "yesterday"), ("recommender", "--consul-addr", "ftp://x"),
+    ],
+)  # fmt: skip
+def test_a_command_line_that_makes_no_sense_is_no_verdict(
+    words: tuple[str, ...], filled: Callable[..., str]
+) -> None:
+    result = run(*words, "--store", filled(5))
+    assert result.exit_code == Judged.USAGE, result.output
+
+
+@pytest.mark.parametrize("store", ["nowhere.db", "mysql://host/db", "sqlite://"])
+def test_a_store_that_cannot_be_read_is_no_verdict(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("recommender", "--store", store)
+    assert result.exit_code == Judged.UNAVAILABLE
+    assert "error: " in result.stderr
+    assert not (tmp_path / "nowhere.db").exists()
+
+
+def test_without_a_store_the_error_names_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VERDIGRIS_STORE", raising=False)
+    result = run("recommender")
+    assert result.exit_code == Judged.UNAVAILABLE
+    assert "--store" in result.stderr
+
+
+def test_the_store_of_up_is_the_default(
+    filled: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VERDIGRIS_STORE", raising=False)
+    judged.STORE.parent.mkdir(parents=True)
+    Path(filled(5)).rename(judged.STORE)
+    assert run("recommender").exit_code == Judged.NOT_ENOUGH_DATA
+
+
+def test_criteria_come_from_a_file_and_the_report_says_so(filled: Callable[..., str], tmp_path: Path) -> None:
+    criteria = tmp_path / "criteria.json"
+    criteria.write_text('{"pairs": 10, "agreement": 50, "errors": 20, "p50": "off", "p99": "off"}')
+    result = run("recommender", "--store", filled(100), "--criteria", str(criteria), "--json")
+    report = json.loads(result.stdout)["reports"][0]
+    assert (result.exit_code, report["criteria"]["agreement"], report["criteria"]["p99"]) == (
+        Judged.READY,
+        0.5,
+        None,
+    )
+    assert report["criteria_from"] == str(criteria)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"agrement": 99}', '{"agreement": 101}'])
+def test_a_file_without_valid_criteria_is_no_verdict(
+    filled: Callable[..., str], tmp_path: Path, text: str
+) -> None:
+    criteria = tmp_path / "criteria.json"
+    criteria.write_text(text)
+    result = run("recommender", "--store", filled(5), "--criteria", str(criteria))
+    assert result.exit_code == Judged.USAGE
+    assert "criteria.json" in result.stderr
+
+
+def test_without_consul_the_defaults_hold_and_the_report_says_so(filled: Callable[..., str]) -> None:
+    result = run("recommender", "--store", filled(5), "--json")
+    report = json.loads(result.stdout)["reports"][0]
+    assert report["criteria_from"] == f"the defaults (Consul at http://{NOBODY} does not answer)"
+    assert report["criteria"]["agreement"] == 0.99
+
+
+async def test_criteria_come_from_the_document_in_consul(site: Site, filled: Callable[..., str]) -> None:
+    document = b'{"split": {"blue": 100}, "criteria": {"agreement": 90, "pairs": 12}}'
+    with Store.open(filled(1)) as store:
+        store.add(recorded(30, service=site.service))
+        name = store.name
+    revision = await site.put(document)
+    report = (await site.ask("report", site.service, "--store", name))["reports"][0]
+    assert (report["criteria"]["agreement"], report["criteria"]["pairs"]) == (0.9, 12)
+    assert report["criteria_from"] == f"the document in Consul, revision {revision}"
+    await site.put(b"nonsense")
+    report = (await site.ask("report", site.service, "--store", name))["reports"][0]
+    assert "is invalid" in report["criteria_from"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1h", 1_790_000_000 - 3_600),
+        ("90s", 1_790_000_000 - 90),
+        ("2026-09-21T10:00:30+00:00", 1_789_984_830),
+    ],
+)
+def test_a_moment_is_how_long_ago_or_a_date_by_the_minute(text: str, expected: float) -> None:
+    assert judged.moment(text, 1_790_000_000.0) == expected // 60 * 60 * 1_000_000_000
+
+
+def test_a_moment_that_is_none_says_the_rule() -> None:
+    with pytest.raises(Failure, match="how long ago"):
+        judged.moment("yesterday", 0.0)
