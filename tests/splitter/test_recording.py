@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from mesh.consul import Instance
 from shadow import wire
 from splitter.facts import Facts
 from splitter.recording import Recording
+from tests.until import until
 
-WITHIN = 30.0
 MIRRORED = b'{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 100}]}'
 PLAIN = b'{"split": {"blue": 100}}'
 
@@ -39,15 +39,6 @@ print("ended", file=log)
 
 def facts(raw: bytes, *instances: Instance, revision: int = 1) -> Facts:
     return Facts(traffic.parse(raw), raw=raw, revision=revision, instances=instances)
-
-
-async def until(holds: Callable[[], object]) -> None:
-    """Return when it does: what another process does is seen by looking."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.01)
 
 
 class Watched:
