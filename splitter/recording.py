@@ -212,6 +212,7 @@ class Recording:
         writer, process = self._writer, self._process
         if writer is None or process is None:
             return
+        self._writer = None  # what comes now is too late
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(FAREWELL):
                 writer.write_eof()
