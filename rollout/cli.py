@@ -3,7 +3,7 @@
 import click
 
 from mesh.version import version
-from rollout.commands import demo, look, trace, traffic, up
+from rollout.commands import demo, look, pairs, trace, traffic, up
 from rollout.failure import MEANING
 
 COMMANDS = (
@@ -15,6 +15,7 @@ COMMANDS = (
     traffic.rollback,
     look.history,
     trace.trace,
+    pairs.pairs,
 )
 
 
