@@ -52,7 +52,7 @@ def _summary(report: Report) -> Iterator[RenderableType]:
     yield _marked("", words.period(subject), "dim")
     yield _marked("", f"criteria: {report.criteria_from}", "dim")
     for fault in verdict.faults:
-        yield _marked("✗", fault, "red")
+        yield _marked("•", fault, "dim") if verdict.state is State.READY else _marked("✗", fault, "red")
     for warning in verdict.warnings:
         yield _marked("!", warning, "yellow")
     yield Padding(_criteria(verdict.findings, verdict.confidence), (1, 0, 1, 2))
