@@ -99,7 +99,7 @@ def read_totals(body: bytes) -> list[Total]:
     return [Total(*each) for each in json.loads(body or b"[]")]
 
 
-def messages(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+def messages(data: bytes | bytearray) -> Iterator[tuple[int, bytes, int]]:
     """Kind, body and the position after it, of each whole message."""
     position = 0
     while position + PREFIX.size <= len(data):
@@ -107,7 +107,7 @@ def messages(data: bytes) -> Iterator[tuple[int, bytes, int]]:
         end = position + PREFIX.size + length
         if end > len(data):
             return
-        yield kind, data[position + PREFIX.size : end], end
+        yield kind, bytes(data[position + PREFIX.size : end]), end
         position = end
 
 

@@ -88,6 +88,15 @@ class _Command(click.Command):
     "--retain-size", default="2GiB", help="What the store may take; the oldest pairs go. 'off' for no bound."
 )
 @click.option(
+    "--redactor",
+    "redactors",
+    multiple=True,
+    metavar="NAME",
+    envvar="VERDIGRIS_REDACTOR",
+    help="An entry point of the group verdigris.redactors, which sees each pair before it is kept. Repeatable (in the "
+    "variable: by spaces).",
+)
+@click.option(
     "--drain",
     default=30.0,
     help="Seconds that calls in flight have to finish after SIGTERM.",
@@ -131,6 +140,7 @@ def main(
     store: str | None,
     retain_age: str,
     retain_size: str,
+    redactors: tuple[str, ...],
     drain: float,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -161,6 +171,7 @@ def main(
         store=None if store == "off" else store or (str(state_dir / "shadow.db") if state_dir else None),
         retain_age=quantity("--retain-age", retain_age, seconds),
         retain_size=quantity("--retain-size", retain_size, size),
+        redactors=redactors,
         drain=drain,
         tls=ServerTLS.given("--tls", tls_cert, tls_key, tls_client_ca, tls_client_names),
         upstream_tls=ClientTLS.given(

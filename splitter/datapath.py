@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
-from mesh import telemetry
+from mesh import contract, telemetry
 from mesh import traffic as document
 from mesh.build import COMPILED
 from mesh.http2.caretaker import Caretaker
@@ -184,7 +184,8 @@ def described(switch: Switch, control: Control) -> dict[str, Any]:
         "endpoints": control.endpoints.describe(),
         "shadow_endpoints": control.shadow_endpoints.describe(),
         "counts": counts,
-        "mirrored": dict(switch.mirrors.started),
+        "mirrored": _begun(switch, contract.ROLE_SHADOW),
+        "noise": _begun(switch, contract.ROLE_NOISE),
         "clients": len(switch.clients),
         "in_flight": switch.in_flight,
     }
@@ -195,8 +196,14 @@ def _recording(settings: Settings, instance: str) -> Recording | NoRecording:
         return NoRecording()
     options = [f"--retain-age={settings.retain_age:g}"] if settings.retain_age is not None else []
     options += [f"--retain-size={settings.retain_size}"] if settings.retain_size is not None else []
+    options += [f"--redactor={name}" for name in settings.redactors]
     source = f"{instance}-{secrets.token_hex(3)}"
     return Recording(service=settings.service, source=source, store=settings.store, options=options)
+
+
+def _begun(switch: Switch, role: str) -> dict[str, int]:
+    """Shadows of this role, by colour."""
+    return {color: number for (color, each), number in switch.mirrors.started.items() if each == role}
 
 
 def _tracer(settings: Settings, instance: str) -> Tracer | NoTracer:

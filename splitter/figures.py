@@ -52,7 +52,7 @@ def of(switch: Switch, control: Control, watchdog: Watchdog) -> Figures:
         },
         "verdigris_connection_faults_total": _copied(observer.faults.items()),
         "verdigris_stream_faults_total": _copied(observer.stream_faults.items()),
-        "verdigris_mirrored_total": _alone(mirrors.started),
+        "verdigris_mirrored_total": _copied(mirrors.started.items()),
         "verdigris_mirror_total": _copied(mirrors.outcomes.items()),
         "verdigris_mirror_in_flight": {(): len(mirrors.active)},
         "verdigris_connections": {("client",): len(switch.clients), ("upstream",): len(upstreams)},

@@ -1,4 +1,4 @@
-"""Gives memory back to the system: when a crowd has gone, and what lies about.
+"""Gives memory back to the system when a crowd has gone.
 
 CPython's own allocator returns an arena of 1 MiB once nothing is left in it, and one small object that outlives the
 crowd is enough to keep it: after 1 000 connections with 10 calls each, a few hundred kept all eleven. The C library's
@@ -13,12 +13,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, NoReturn
 
 CHOICE: Final = "PYTHONMALLOC"
 """CPython reads it when it starts, so a process that wants another allocator has to start again. Whoever has set it
 is obeyed."""
+CALMER: Final = {
+    "MALLOC_ARENA_MAX": "1",  # one thread does nearly everything; what others have freed is no loss to it
+    "MALLOC_MMAP_THRESHOLD_": "131072",  # where glibc begins; left alone it grows, and large buffers leave holes
+}
+"""Settings of the C library (mallopt(3)) that keep its heap in few pieces."""
 INTERVAL: Final = 0.25
 """Seconds between two looks."""
 CROWD: Final = 500
@@ -27,11 +31,6 @@ CALM: Final = 8
 """Looks in a row that found them gone: a load that comes in bursts is one crowd."""
 FEW: Final = 2_000
 """With more than so many still there, the garbage collector would take too long: 0.2 s with 8 000 connections."""
-PATIENCE: Final = 240
-"""Looks, a minute of them, between two times that free pages are looked for without a crowd."""
-WORTH: Final = 1.02
-"""As much is resident, of what was when it was last given back."""
-PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 def returnable(
@@ -42,7 +41,8 @@ def returnable(
     """Make this process one whose memory can be given back: it starts anew, as it was started, if it is not."""
     if CHOICE not in environment and _trim() is not None:
         with suppress(OSError):  # then it starts as it is
-            execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**environment, CHOICE: "malloc"})
+            chosen = {**CALMER, **environment, CHOICE: "malloc"}
+            execute(sys.executable, [sys.executable, *sys.orig_argv[1:]], chosen)
 
 
 class Ebb:
@@ -62,41 +62,18 @@ class Ebb:
         return True
 
 
-class Crumbs:
-    """Notices that more is resident than was needed when it was last given back: a mix of large and small messages
-    leaves free pages everywhere (7 MiB in five minutes of the soak benchmark, and more each time)."""
-
-    def __init__(self) -> None:
-        self._least = 0
-        self._looks = 0
-
-    def due(self, resident: Callable[[], int]) -> bool:
-        """Whether it is worth a look for free pages; at most once a minute. Asked every `INTERVAL`."""
-        self._looks += 1
-        if self._looks < PATIENCE:
-            return False
-        self._looks = 0
-        return resident() > self._least * WORTH
-
-    def given(self, resident: int) -> None:
-        """So much is left now."""
-        self._least, self._looks = resident, 0
-
-
 async def keep_low(
     present: Callable[[], int], *, interval: float = INTERVAL, deed: Callable[[bool], None] | None = None
 ) -> None:
-    """For ever: give back what a crowd has left, of those who are `present`, and what lies about.
+    """For ever: give back what a crowd has left, of those who are `present`.
 
     `deed` gives it back; it is told whether objects have to be looked for too.
     """
-    ebb, crumbs, deed = Ebb(), Crumbs(), deed or give_back
+    ebb, deed = Ebb(), deed or give_back
     while True:
         await asyncio.sleep(interval)
-        crowd = ebb.gone(present())
-        if crowd or crumbs.due(resident):
-            deed(crowd and present() < FEW)
-            crumbs.given(resident())
+        if ebb.gone(present()):
+            deed(present() < FEW)
 
 
 def give_back(objects: bool = True) -> None:
@@ -106,14 +83,6 @@ def give_back(objects: bool = True) -> None:
     trim = _trim()
     if trim is not None:
         trim(0)
-
-
-def resident() -> int:
-    """Bytes of this process that are in memory; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_bytes().split()[1]) * PAGE
-    except OSError:
-        return 0
 
 
 def _trim() -> Callable[[int], int] | None:

@@ -108,14 +108,14 @@ FAMILIES: Final = (
     Family(
         "verdigris_mirrored_total",
         "counter",
-        "Shadows begun; the sum of their outcomes and of those in flight.",
-        ("color",),
+        "Shadows begun, of role shadow or noise; the sum of their outcomes and of those in flight.",
+        ("color", "role"),
     ),
     Family(
         "verdigris_mirror_total",
         "counter",
         "Shadows ended: completed, failed, timed_out or dropped; detail is the status, or why it was dropped.",
-        ("color", "outcome", "detail"),
+        ("color", "role", "outcome", "detail"),
     ),
     Family("verdigris_mirror_in_flight", "gauge", "Shadows under way."),
     Family(

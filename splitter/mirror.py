@@ -1,4 +1,5 @@
-"""Shadow legs: a copy of a call's request, offered to another colour and never waited for.
+"""Shadow legs: a copy of a call's request, offered to another colour and never waited for; of role noise, to another
+endpoint of its own.
 
 A shadow has connections of its own, so it cannot hold up a primary; what its windows do not admit is queued within
 a budget, and over the budget (bytes, calls in flight, time) the shadow is reset and counted with its reason. No
@@ -34,6 +35,9 @@ MAX_BYTES: Final = 1 << 20
 """Bytes one shadow may have queued."""
 MAX_TOTAL_BYTES: Final = 32 << 20
 """Bytes all shadows may have queued together."""
+
+NEVER: Final = 1 << 62
+"""Later than any time."""
 
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
@@ -93,13 +97,16 @@ class Mirrors:
     ) -> None:
         self.captures = captures
         """None: pairs are not recorded."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._look_at = NEVER
+        """When the timer rings."""
         self._max_in_flight = max_in_flight
         self._max_total_bytes = max_total_bytes
         self.active: set[ShadowCall] = set()
-        self.started: Counter[str] = Counter()
-        """Shadows begun, by colour."""
-        self.outcomes: Counter[tuple[str, str, str]] = Counter()
-        """Shadows ended, by colour, outcome and detail (a gRPC status, or why it was dropped)."""
+        self.started: Counter[tuple[str, str]] = Counter()
+        """Shadows begun, by colour and role."""
+        self.outcomes: Counter[tuple[str, str, str, str]] = Counter()
+        """Shadows ended, by colour, role, outcome and detail (a gRPC status, or why it was dropped)."""
 
     def over_budget(self, shadow: "ShadowCall") -> bool:
         """This shadow holds more than it may, alone or together with the others."""
@@ -108,31 +115,56 @@ class Mirrors:
             return False
         return size > MAX_BYTES or sum(other.buffered for other in self.active) > self._max_total_bytes
 
+    def _look_again(self, at: int) -> None:
+        """One timer for all: to start and stop one for each shadow costs a microsecond, and almost none is needed."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at = at
+        delay = max(0, at - perf_counter_ns()) / 1e9
+        self._timer = asyncio.get_running_loop().call_later(delay, self._expire)
+
+    def _expire(self) -> None:
+        """Give up those whose time is over, and look again when it is for the next."""
+        now = perf_counter_ns()
+        self._timer, self._look_at = None, NEVER
+        soonest = NEVER
+        for shadow in list(self.active):
+            if shadow.until <= now:
+                shadow.finish(TIMED_OUT, "")
+            elif shadow.until < soonest:
+                soonest = shadow.until
+        if soonest < self._look_at:
+            self._look_again(soonest)
+
     def stop(self) -> None:
         """The sidecar ends: what has not ended by now is dropped, and counted."""
         for shadow in list(self.active):
             shadow.finish(DROPPED, "shutdown")
+        if self._timer is not None:
+            self._timer.cancel()
 
     def start(self, switch: "Switch", call: "Call", rule: "MirrorRule") -> None:
         """Begin a shadow of this call, or count why not."""
-        self.started[rule.color] += 1
-        pool = rule.target.choose()
+        self.started[rule.color, rule.role] += 1
+        pool = rule.target.apart(call.pool.endpoint) if rule.noise else rule.target.choose()
         reason = None
         if pool is None or not pool.usable:
             reason = "no_endpoint"
         elif len(self.active) >= self._max_in_flight:
             reason = "in_flight"
         if reason is not None or pool is None:
-            self.outcomes[rule.color, DROPPED, reason or ""] += 1
+            self.outcomes[rule.color, rule.role, DROPPED, reason or ""] += 1
             self._uncaptured(call, rule, DROPPED, reason or "")
             return
         shadow = ShadowCall(switch, self, call, rule, pool)
         self.active.add(shadow)
+        if shadow.until < self._look_at:
+            self._look_again(shadow.until)
         captures = self.captures
         if captures is not None:
             if rule.recorded.take():
                 if call.capture is None:
-                    call.capture = Capture(captures, call)
+                    call.capture = Capture(captures, call, rule.largest)
                 call.capture.begin(shadow)
             else:
                 self._uncaptured(call, rule, DROPPED, NOT_SAMPLED)
@@ -149,7 +181,7 @@ class Mirrors:
         """A shadow that will have no pair."""
         if self.captures is not None:
             outbox = self.captures.outbox
-            outbox.count(rule.color, contract.ROLE_SHADOW, call.table.revision, outcome, reason)
+            outbox.count(rule.color, rule.role, call.table.revision, outcome, reason)
 
 
 class ShadowCall:
@@ -173,8 +205,8 @@ class ShadowCall:
         "span",
         "started",
         "switch",
-        "timer",
         "trace",
+        "until",
     )
 
     def __init__(
@@ -183,7 +215,7 @@ class ShadowCall:
         self.switch = switch
         self.mirrors = mirrors
         self.color = rule.color
-        self.role = contract.ROLE_SHADOW
+        self.role = rule.role
         self.capture: Capture | None = None
         self.answer: Said | None = None
         """What it says, where that is captured."""
@@ -211,7 +243,8 @@ class ShadowCall:
             if not self.trace.parent_id:
                 drop += request.tracestate
         self.block = edited(call.block, drop=drop, append=append)
-        self.timer = asyncio.get_running_loop().call_later(rule.timeout, self.finish, TIMED_OUT, "")
+        self.until = self.started + rule.timeout_ns
+        """When it is given up, by `perf_counter_ns`."""
 
     @property
     def gone(self) -> bool:
@@ -219,7 +252,7 @@ class ShadowCall:
 
     @property
     def expires(self) -> int | None:
-        """None: it has a timer of its own."""
+        """None: `Mirrors` looks after it."""
         return None
 
     @property
@@ -274,9 +307,8 @@ class ShadowCall:
         if self.done:
             return
         self.done = True
-        self.timer.cancel()
         self.mirrors.active.discard(self)
-        self.mirrors.outcomes[self.color, outcome, detail] += 1
+        self.mirrors.outcomes[self.color, self.role, outcome, detail] += 1
         if self.capture is not None:
             self.capture.on_shadow_end(self, outcome, detail)
             self.capture = None

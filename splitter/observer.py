@@ -168,10 +168,10 @@ class Observer:
         status = _SHADOW_STATUS.get(outcome, "UNAVAILABLE" if detail == "no_endpoint" else "CANCELLED")
         span = SpanKey(
             CLIENT,
-            f"{contract.ROLE_SHADOW} {shadow.color}",
+            f"{shadow.role} {shadow.color}",
             shadow.path.decode("latin-1"),
             shadow.color,
-            contract.ROLE_SHADOW,
+            shadow.role,
             "",
             shadow.revision,
             endpoint.address,

@@ -7,6 +7,7 @@ costs this budget and no more.
 
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter_ns, time_ns
 from typing import Final
 
 from shadow import wire
@@ -14,8 +15,6 @@ from shadow.wire import Total
 
 BUDGET: Final = 16 << 20
 """Bytes that may wait, sent or not: a second of 16 000 calls with 1 KiB each."""
-BATCH: Final = 256 << 10
-"""Bytes of a batch, but for its last message: what is sent again is not much more than what was lost."""
 
 Key = tuple[str, str, int, str, str]
 """Colour, role, revision, outcome, reason."""
@@ -29,58 +28,56 @@ class Outbox:
         """Of the last pair."""
         self.size = 0
         """Bytes that wait."""
+        self.epoch = 0
+        """Unix time at 0 of `perf_counter_ns`, in nanoseconds; as of the current batch."""
         self.totals: dict[Key, int] = {}
         """Shadows without a pair, since the beginning."""
         self.wake = wake
         self.budget = budget
-        self._pending: list[bytes] = []
-        self._pending_size = 0
-        self._sent: deque[bytes] = deque()
+        self._pending = bytearray()
+        self._sent: deque[bytearray] = deque()
         self._acknowledged = 0
         """Bytes of the first batch in `_sent` that are acknowledged."""
         self._changed: dict[Key, None] = {}
 
     def offer(self, message: bytes, *, vital: bool = False) -> bool:
         """Take a message, if the budget allows; a `vital` one in any case, because those after it build on it."""
-        size = len(message)
-        if self.size + size > self.budget and not vital:
+        room = self.room(0 if vital else len(message))
+        if room is None:
             return False
-        if not self._pending and not self._changed:
-            self.wake()
-        self._pending.append(message)
-        self._pending_size += size
-        self.size += size
+        room += message
+        self.size += len(message) if vital else 0
         return True
+
+    def room(self, size: int) -> bytearray | None:
+        """Where to put a message of this size, at the end; None if the budget does not allow it."""
+        if self.size + size > self.budget and size:
+            return None
+        self._begin()
+        self.size += size
+        return self._pending
+
+    def _begin(self) -> None:
+        if not self._pending and not self._changed:
+            self.epoch = time_ns() - perf_counter_ns()
+            self.wake()
 
     def count(self, color: str, role: str, revision: int, outcome: str, reason: str) -> None:
         """One more shadow that has no pair."""
-        if not self._pending and not self._changed:
-            self.wake()
+        self._begin()
         key = (color, role, revision, outcome, reason)
         self.totals[key] = self.totals.get(key, 0) + 1
         self._changed[key] = None
 
-    @property
-    def full(self) -> bool:
-        """A batch is complete."""
-        return self._pending_size >= BATCH
-
-    @property
-    def empty(self) -> bool:
-        """Nothing is left to send."""
-        return not self._pending and not self._changed
-
-    def take(self) -> bytes:
+    def take(self) -> bytearray:
         """The next batch, to be sent now; empty if there is nothing."""
         if self._changed:
             totals = [Total(*key, self.totals[key]) for key in self._changed]
             self._changed.clear()
             message = wire.counts(totals)
-            self._pending.append(message)
+            self._pending += message
             self.size += len(message)
-        batch = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_size = 0
+        batch, self._pending = self._pending, bytearray()
         if batch:
             self._sent.append(batch)
         return batch
@@ -93,16 +90,16 @@ class Outbox:
             self._acknowledged -= len(batch)
             self.size -= len(batch)
 
-    def again(self) -> list[bytes]:
+    def again(self) -> list[bytearray]:
         """What was sent and not acknowledged, for a recorder that has just begun: whole messages."""
         batches = list(self._sent)
         if batches:
             batches[0] = batches[0][self._acknowledged :]
         return batches
 
-    def forsake(self) -> bytes:
+    def forsake(self) -> bytearray:
         """Give the oldest batch up, because recorders end when they get it: its messages that are not on disk."""
-        batch = self._sent.popleft() if self._sent else b""
+        batch = self._sent.popleft() if self._sent else bytearray()
         lost, self._acknowledged = batch[self._acknowledged :], 0
         self.size -= len(batch)
         return lost

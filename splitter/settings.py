@@ -117,6 +117,8 @@ class Settings:
     """Seconds that a pair is kept; None: for ever."""
     retain_size: int | None = None
     """Bytes that the store may take; None: any."""
+    redactors: tuple[str, ...] = ()
+    """Entry points that see each pair before it is kept."""
     tls: ServerTLS | None = None
     """Towards clients; None: plain text."""
     upstream_tls: ClientTLS | None = None

@@ -135,7 +135,7 @@ class Switch:
         call.send_to(target, pool)
         if table.mirrors and call.safe and not call.done and not request.shadow:
             for rule in table.mirrors:
-                if rule.color != pick.color and rule.sampler.take():
+                if (rule.color == pick.color) == rule.noise and rule.sampler.take():
                     self.mirrors.start(self, call, rule)
 
     def decide_again(self, call: Call) -> bool:

@@ -9,10 +9,13 @@ from typing import Final
 
 from mesh import contract
 from mesh.http2.blocks import literal
-from mesh.traffic import GRAIN, Traffic
+from mesh.shadowing import Record
+from mesh.traffic import Traffic
+from splitter.endpoint import Endpoint
 from splitter.picker import Picker, Sampler
 from splitter.pool import Pool
 
+ALL: Final = Record()
 _METHODS: Final = 1_024
 _METHOD_LENGTH: Final = 256
 """Methods remembered as safe or not, and their bytes: a client can invent as many, as long as it likes."""
@@ -48,6 +51,15 @@ class Target:
         """Another endpoint than this one, for a call that has failed there; never a probe."""
         return _less_loaded(tuple(pool for pool in self.pools if pool is not than))
 
+    def apart(self, endpoint: Endpoint) -> Pool | None:
+        """As `choose`, but another endpoint than this one wherever there is another."""
+        pool = self.choose()
+        if (
+            pool is None or pool.endpoint != endpoint or pool not in self.pools
+        ):  # the last: a probe, and it is due
+            return pool
+        return _less_loaded(tuple(each for each in self.pools if each.endpoint != endpoint)) or pool
+
     def _probed(self) -> Pool | None:
         now = perf_counter_ns()
         for pool in self.ejected:
@@ -75,18 +87,31 @@ NOBODY = Target("", ())
 class MirrorRule:
     """One shadow of the document: its target, its exact counter and its time limit in seconds."""
 
-    __slots__ = ("color", "recorded", "sampler", "target", "timeout", "timeout_field")
+    __slots__ = (
+        "color", "largest", "noise", "recorded", "role", "sampler", "target", "timeout_field", "timeout_ns",
+    )  # fmt: skip
 
     def __init__(
-        self, color: str, target: Target, weight: int, timeout: float, *, recorded: int = GRAIN
+        self, color: str, role: str, target: Target, weight: int, timeout: float, record: Record = ALL
     ) -> None:
         self.color = color
+        self.role = role
+        self.noise = role == contract.ROLE_NOISE
+        """It copies the calls that its own colour serves, and no others; else exactly those that others serve."""
         self.target = target
         self.sampler = Sampler(weight)
-        self.recorded = Sampler(recorded)
+        self.recorded = Sampler(record.weight)
         """Of its shadows, those whose pairs are recorded."""
-        self.timeout = timeout
+        self.largest = record.largest
+        self.timeout_ns = int(timeout * 1e9)
         self.timeout_field = literal(b"grpc-timeout", b"%dm" % max(1, round(timeout * 1000)))
+
+    def inherit(self, before: "MirrorRule") -> None:
+        """Go on counting where the same shadow stood, where the share is the same."""
+        if before.sampler.weight == self.sampler.weight:
+            self.sampler = before.sampler
+        if before.recorded.weight == self.recorded.weight:
+            self.recorded = before.recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +163,22 @@ def build(
     mirrors = tuple(
         MirrorRule(
             each.color,
+            each.role,
             Target(each.color, shadows.get(each.color, ())),
             each.weight,
             each.timeout,
-            recorded=traffic.record.weight,
+            traffic.record,
         )
         for each in traffic.mirror
         if each.weight
     )
     if previous is not None:
         picker.inherit(previous.picker)
-        counters = {(rule.color, rule.sampler.weight): rule.sampler for rule in previous.mirrors}
+        known = {(rule.color, rule.role): rule for rule in previous.mirrors}
         for rule in mirrors:
-            rule.sampler = counters.get((rule.color, rule.sampler.weight), rule.sampler)
+            before = known.get((rule.color, rule.role))
+            if before is not None:
+                rule.inherit(before)
     return Table(
         service=service,
         revision=revision,

@@ -34,8 +34,9 @@ BROKEN: Final = Meaning(
     "move it away, a new one is made; sqlite3 FILE .recover saves what it can",
 )
 DISK: Final = Meaning("the disk failed", "see the system's log", True)
-DOWN: Final = Meaning("the server does not answer", "it must run and be reachable", True)
-DENIED: Final = Meaning("the server lets nobody in", "user, password and database must be right")
+APART: Final = Meaning(
+    "there is no connection", "the server must run and be reachable, user, password and database right", True
+)
 REFUSED: Final = Meaning("it refused", "this is an error of Verdigris, please report it")
 
 SQLITE: Final = {
@@ -56,13 +57,13 @@ POSTGRESQL: Final = {
     "40P01": LOCKED,
     "25006": READ_ONLY,
     "42501": READ_ONLY,
-    "28": DENIED,
-    "3D": DENIED,
+    "28": APART,
+    "3D": APART,
     "XX": BROKEN,
     "58": DISK,
-    "08": DOWN,
-    "57": DOWN,
-    "53": DOWN,
+    "08": APART,
+    "57": APART,
+    "53": APART,
 }
 """By SQLSTATE, or by its class (postgresql.org/docs/current/errcodes-appendix.html)."""
 
@@ -74,8 +75,8 @@ def meaning(error: exc.DBAPIError) -> Meaning:
         code = getattr(cause, "sqlite_errorcode", None)
         return REFUSED if code is None else SQLITE.get(code & 0xFF, REFUSED)
     state = getattr(cause, "sqlstate", None)
-    if state is None:  # psycopg: nobody answered who could have given one
-        return DOWN if isinstance(error, exc.OperationalError) else REFUSED
+    if state is None:  # psycopg tells none of a connection that was never made
+        return APART if isinstance(error, exc.OperationalError) else REFUSED
     return POSTGRESQL.get(state) or POSTGRESQL.get(state[:2], REFUSED)
 
 

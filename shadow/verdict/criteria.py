@@ -14,7 +14,8 @@ import numpy as np
 from mesh.shadowing import Criteria
 from shadow.verdict.criterion import Criterion, Risk
 from shadow.verdict.evidence import Evidence, Flags
-from shadow.verdict.gauges import AboveNoise, Excess, Gauge, Latency, Mean
+from shadow.verdict.gauges import Excess, Gauge, Latency, Mean
+from shadow.verdict.noise import AboveNoise
 from shadow.verdict.quantiles import Sample
 from shadow.verdict.tally import Tally
 
@@ -65,10 +66,10 @@ def agreeing(evidence: Evidence, criteria: Criteria) -> Flags:
 
 def agreement(evidence: Evidence, noise: Evidence | None, criteria: Criteria) -> Gauge:
     """Above the noise floor where one was measured."""
-    mine = Tally.of_flags(agreeing(evidence, criteria)[answered(evidence)])
+    agrees = agreeing(evidence, criteria)[answered(evidence)]
     if noise is None or not answered(noise).any():
-        return Mean(mine)
-    return AboveNoise(mine.complement, Tally.of_flags(agreeing(noise, criteria)[answered(noise)]).complement)
+        return Mean(Tally.of_flags(agrees))
+    return AboveNoise.of(~agrees, ~agreeing(noise, criteria)[answered(noise)])
 
 
 def scores(evidence: Evidence, name: str) -> Gauge:

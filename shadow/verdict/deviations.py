@@ -15,6 +15,7 @@ from mesh.shadowing import CLASS, RANKING, SET, VALUES, Criteria
 from shadow.verdict import words
 from shadow.verdict.criteria import answered
 from shadow.verdict.evidence import Evidence, Flags, Numbers, OutputEvidence
+from shadow.verdict.noise import AboveNoise
 from shadow.verdict.recurrence import recurrence
 from shadow.verdict.tally import Tally
 
@@ -88,12 +89,12 @@ class _Subject:
         return int(np.count_nonzero(has & answered(self.evidence)))
 
     def real(self, rule: Rule, allowed: float) -> bool:
-        mine = Tally.of_share(self.count(rule(self.output)), self.pairs)
+        mine = rule(self.output)[answered(self.evidence)]
         if self.noise is None:
-            return mine.low(self.error) > allowed
+            return Tally.of_flags(mine).above(allowed, self.error)
         rows, other = answered(self.noise), self.noise.output(self.output.name)
-        noise = Tally.of_flags(rule(other)[rows] if other else np.zeros(int(rows.sum()), np.bool_))
-        return mine.low(self.error / 2) > noise.high(self.error / 2)
+        noise = rule(other)[rows] if other else np.zeros(int(rows.sum()), np.bool_)
+        return AboveNoise.of(mine, noise).below(1.0, self.error, mine.size)
 
     def share(self, has: Flags) -> str:
         """`3.1 % of 1 204 pairs`, and whether they are always those of the same keys."""

@@ -2,7 +2,7 @@
 
 from shadow.verdict import words
 from shadow.verdict.criterion import Criterion, Forecast
-from shadow.verdict.gauges import AboveNoise
+from shadow.verdict.noise import AboveNoise
 from shadow.verdict.verdict import Finding, State
 
 

@@ -1,4 +1,4 @@
-"""What is measured against a bound: a mean, an agreement above the noise, a ratio of quantiles. Pure.
+"""What is measured against a bound: a mean, an excess of failures, a ratio of quantiles. Pure.
 
 Each can say what it would know if there were more pairs like those seen; that is how many more are needed is found.
 """
@@ -49,7 +49,7 @@ class Mean:
 
     @property
     def pairs(self) -> int:
-        return int(self.tally.total)
+        return round(self.tally.total)
 
     @property
     def observed(self) -> float | None:
@@ -82,46 +82,6 @@ class Excess(Mean):
     """The mean of numbers from -1 to 1, of which the tally has the halves of one more."""
 
     least: ClassVar[float] = -1.0
-
-
-@dataclass(frozen=True, eq=False)
-class AboveNoise:
-    """The agreement that is left when the disagreement of the primary with itself is taken out, as Diffy does.
-
-    Two shares from different requests: each end has half of the error for either. More pairs means more of both.
-    """
-
-    differing: Tally
-    noise: Tally
-    least: ClassVar[float] = 0.0
-    most: ClassVar[float] = 1.0
-
-    @property
-    def pairs(self) -> int:
-        return int(self.differing.total)
-
-    @property
-    def observed(self) -> float | None:
-        mine, noise = self.differing.mean, self.noise.mean
-        return None if mine is None or noise is None else min(1.0, 1.0 - mine + noise)
-
-    def low(self, error: float, pairs: int) -> float:
-        mine, noise = self._supposed(pairs)
-        return max(0.0, 1.0 - max(0.0, mine.high(error / 2) - noise.low(error / 2)))
-
-    def high(self, error: float, pairs: int) -> float:
-        mine, noise = self._supposed(pairs)
-        return 1.0 - max(0.0, mine.low(error / 2) - noise.high(error / 2))
-
-    def above(self, bound: float, error: float, pairs: int) -> bool:
-        return self.low(error, pairs) > bound
-
-    def below(self, bound: float, error: float, pairs: int) -> bool:
-        return self.high(error, pairs) < bound
-
-    def _supposed(self, pairs: int) -> tuple[Tally, Tally]:
-        factor = pairs / max(1, self.pairs)
-        return self.differing.scaled(factor), self.noise.scaled(factor)
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,9 +69,13 @@ class Tally:
         here = np.flatnonzero(counts)
         return here / _LARGEST, counts[here].astype(np.float64)
 
+    def won(self, mean: float) -> float:
+        """ln of the wealth against "the mean is at most this"."""
+        return float(log_wealth(*self._rounded_down, mean))
+
     def above(self, mean: float, error: float) -> bool:
         """Whether "the mean is at most this" is refuted; wrongly, at any time, with probability `error` at most."""
-        return float(log_wealth(*self._rounded_down, mean)) >= enough(error)
+        return self.won(mean) >= enough(error)
 
     def below(self, mean: float, error: float) -> bool:
         """Whether "the mean is at least this" is refuted; likewise."""

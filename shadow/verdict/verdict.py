@@ -45,8 +45,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     """In order: pairs, agreement, scores by output, errors, p50, p99; none that the document leaves out."""
     faults: tuple[str, ...]
-    """What is wrong with the shadow, by name and with figures, the gravest first. They explain; they do not
-    decide."""
+    """What is wrong with the shadow, by name and with figures, the gravest first. They explain; they do not decide."""
     warnings: tuple[str, ...]
     """What is wrong with the evidence."""
     pairs: int

@@ -25,12 +25,13 @@ from mesh import traffic
 from mesh.consul import Entry, Instance
 from mesh.http2 import frames
 from splitter.call import Call
+from splitter.capture import Captures
 from splitter.control import Control
 from splitter.endpoint import Endpoint
 from splitter.facts import Facts, Seen
 from splitter.knowledge import Knowledge
 from splitter.lastgood import LastGood
-from splitter.mirror import ShadowCall
+from splitter.mirror import Mirrors, ShadowCall
 from splitter.observer import Observer
 from splitter.switch import ClientConnection, Switch
 from splitter.table import build
@@ -173,7 +174,7 @@ class TellingObserver(Observer):
 
 
 class Rig:
-    """`tracer` observes; `folder` keeps the last good document."""
+    """`tracer` observes; `folder` keeps the last good document; `captures` gets the pairs."""
 
     def __init__(
         self,
@@ -182,6 +183,7 @@ class Rig:
         folder: Path | None = None,
         service: str = "recommender",
         token: int = 0,
+        captures: Captures | None = None,
     ) -> None:
         nothing = build(
             service=service, revision=0, traffic=traffic.default("blue"), has_document=False, pools=()
@@ -189,7 +191,9 @@ class Rig:
         self.news = News()
         """Of everything that happens on any wire, of outcomes, and of the control's."""
         self.observer = TellingObserver(tracer or NoTracer(), self.news)
-        self.switch = Switch(nothing, self.observer, wiring=Wiring(token=token))
+        self.switch = Switch(
+            nothing, self.observer, wiring=Wiring(token=token), mirrors=Mirrors(captures=captures)
+        )
         self.service = service
         self.folder = folder
         self.backends: list[Backend] = []

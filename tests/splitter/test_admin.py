@@ -142,6 +142,7 @@ async def test_the_table_says_what_is_applied_and_to_whom_calls_go() -> None:
             "shadow_endpoints": [endpoints[1] | {"in_flight": 1}],
             "counts": {"blue": 1},
             "mirrored": {"green": 1},
+            "noise": {},
             "clients": 1,
             "in_flight": 1,
         }

@@ -94,6 +94,7 @@ def table(revision: int, *rows: dict[str, Any]) -> dict[str, Any]:
         "shadow_endpoints": [],
         "counts": {"blue": 2, "(none)": 1},
         "mirrored": {},
+        "noise": {"blue": 2},
         "clients": 3,
         "in_flight": 1,
     }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from splitter import memory
-from splitter.memory import CALM, CROWD, PATIENCE, Crumbs, Ebb
+from splitter.memory import CALM, CROWD, Ebb
 
 HAS_GLIBC = memory._trim() is not None
 needs_glibc = pytest.mark.skipif(not HAS_GLIBC, reason="the C library is not glibc: it has no malloc_trim")
@@ -60,18 +60,6 @@ async def test_what_a_crowd_left_is_given_back() -> None:
     assert deeds == [True]
 
 
-def test_what_lies_about_is_looked_for_once_a_minute_and_only_if_there_is_more_than_the_last_time() -> None:
-    crumbs = Crumbs()
-    assert [crumbs.due(lambda: 100) for _ in range(PATIENCE)].count(True) == 1
-    crumbs.given(100)
-    assert not any(crumbs.due(lambda: 102) for _ in range(PATIENCE))
-    assert [crumbs.due(lambda: 103) for _ in range(2 * PATIENCE)].count(True) == 2
-
-
-def test_what_is_resident_is_what_the_system_says() -> None:
-    assert 1 << 20 < memory.resident() < 1 << 40
-
-
 @needs_glibc
 def test_free_pages_go_back_to_the_system() -> None:
     """Blocks of which each second one is kept leave free pages between them, which only a trim gives back."""
@@ -100,7 +88,14 @@ def test_a_program_starts_anew_as_it_was_started_with_the_c_librarys_allocator()
         memory.returnable({"A": "b"}, execute=execute)
     program, argv, environment = started.value.args
     assert (program, argv) == (sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    assert environment == {"A": "b", "PYTHONMALLOC": "malloc"}
+    assert environment == {"A": "b", "PYTHONMALLOC": "malloc", **memory.CALMER}
+
+
+@needs_glibc
+def test_what_is_set_of_the_c_library_is_left_so() -> None:
+    with pytest.raises(Started) as started:
+        memory.returnable({"MALLOC_ARENA_MAX": "4"}, execute=execute)
+    assert started.value.args[2]["MALLOC_ARENA_MAX"] == "4"
 
 
 @needs_glibc

@@ -249,10 +249,13 @@ async def test_shadows_are_accounted_for() -> None:
         (await at.blue.request()).answer()
         await at.rig.news.until(lambda: len(at.rig.switch.mirrors.active) == 1)
         families = scraped(at.rig)
-        assert values(families["verdigris_mirrored"], "color") == {("blue",): 2, ("red",): 2}
-        assert values(families["verdigris_mirror"], "color", "outcome", "detail") == {
-            ("blue", "completed", "OK"): 1,
-            ("red", "dropped", "no_endpoint"): 2,
+        assert values(families["verdigris_mirrored"], "color", "role") == {
+            ("blue", "shadow"): 2,
+            ("red", "shadow"): 2,
+        }
+        assert values(families["verdigris_mirror"], "color", "role", "outcome", "detail") == {
+            ("blue", "shadow", "completed", "OK"): 1,
+            ("red", "shadow", "dropped", "no_endpoint"): 2,
         }
         assert values(families["verdigris_mirror_in_flight"]) == {(): 1}
 

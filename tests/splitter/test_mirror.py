@@ -35,13 +35,14 @@ async def shadowing(document: dict[str, Any] | None = None, **rig: Any) -> Async
 
 def assert_closed(rig: Rig) -> None:
     mirrors = rig.switch.mirrors
-    for color, started in mirrors.started.items():
-        ended = sum(count for (each, _, _), count in mirrors.outcomes.items() if each == color)
-        assert started == ended + sum(shadow.color == color for shadow in mirrors.active)
+    for kind, started in mirrors.started.items():
+        ended = sum(count for (*each, _, _), count in mirrors.outcomes.items() if tuple(each) == kind)
+        assert started == ended + sum((shadow.color, shadow.role) == kind for shadow in mirrors.active)
 
 
 def outcomes(rig: Rig) -> dict[tuple[str, str], int]:
-    return {(outcome, detail): count for (_, outcome, detail), count in rig.switch.mirrors.outcomes.items()}
+    found = rig.switch.mirrors.outcomes
+    return {(outcome, detail): count for (_, _, outcome, detail), count in found.items()}
 
 
 async def outcome(at: Pair, kind: str, detail: str) -> None:
@@ -107,7 +108,7 @@ class TestTheCopy:
         async with shadowing(shadowed(percent=25)) as at:
             for _ in range(16):
                 await served(at, at.client.call())
-            assert at.rig.switch.mirrors.started == {"green": 4}
+            assert at.rig.switch.mirrors.started == {("green", "shadow"): 4}
 
     async def test_there_may_be_several(self) -> None:
         mirrors = [{"color": color, "percent": 100} for color in ("green", "red")]
@@ -119,8 +120,8 @@ class TestTheCopy:
             (await at.green.request()).answer()
             await served(at, call)
             assert at.rig.switch.mirrors.outcomes == {
-                ("green", "completed", "OK"): 1,
-                ("red", "completed", "INTERNAL"): 1,
+                ("green", "shadow", "completed", "OK"): 1,
+                ("red", "shadow", "completed", "INTERNAL"): 1,
             }
 
     async def test_a_request_that_comes_in_parts_is_copied_in_parts_trailers_too(self) -> None:
@@ -286,6 +287,25 @@ class TestTime:
             await outcome(at, "timed_out", "")
             peer.acknowledge()
             assert await red.quiet()
+
+    async def test_each_has_its_own_time_whichever_began_first(self) -> None:
+        mirror = [
+            {"color": "green", "percent": 100, "timeout": "10s"},
+            {"color": "red", "percent": 100, "timeout": "10ms"},
+            {"color": "pink", "percent": 100, "timeout": "50ms"},
+        ]
+        async with shadowing(shadowed() | {"mirror": mirror}) as at:
+            others = [await at.rig.endpoint(color) for color in ("red", "pink")]
+            await at.rig.connected(*others)
+            call = at.client.call()
+            late = await at.green.request()
+            red, pink = [await each.request() for each in others]
+            assert (await red.until(lambda each: each.reset is not None)).reset == CANCEL
+            assert pink.reset is None
+            assert (await pink.until(lambda each: each.reset is not None)).reset == CANCEL
+            late.answer()
+            await served(at, call)
+            await outcome(at, "completed", "OK")
 
     async def test_an_answer_in_time_is_complete_though_the_primary_takes_longer(self) -> None:
         async with shadowing() as at:

@@ -91,6 +91,21 @@ class TestTargets:
         assert {both.other(failed) for _ in range(50)} == {other}
         assert Target("blue", (failed,)).other(failed) is None
 
+    async def test_apart_from_an_endpoint_is_another_wherever_there_is_another(self) -> None:
+        """However busy the other is: a pool of the primary's own endpoint is not what is asked for."""
+        one, other = Busy("blue", 0), Busy("blue", 1_000)
+        both = Target("blue", (one, other))
+        assert {both.apart(Endpoint("blue", "127.0.0.1", 0)) for _ in range(50)} == {other}
+        assert {both.apart(Endpoint("blue", "127.0.0.1", 7)) for _ in range(50)} == {one}
+        assert Target("blue", (one,)).apart(one.endpoint) is one
+        assert Target("blue", ()).apart(one.endpoint) is None
+
+    async def test_apart_from_an_endpoint_does_not_spoil_its_probe(self) -> None:
+        """One that is left out is only ever tried by a probe: to go elsewhere with it would leave it out for longer."""
+        early, good = Busy("blue", 1), Busy("blue", 9)
+        early.ejection.eject(now=perf_counter_ns() - 2 * FIRST)
+        assert Target("blue", (early, good)).apart(early.endpoint) is early
+
     async def test_one_that_is_ejected_is_left_out_but_for_one_call_that_probes_it(self) -> None:
         bad, good = Busy("blue", 0), Busy("blue", 9)
         bad.ejection.eject(now=perf_counter_ns())
@@ -124,11 +139,11 @@ class TestMirrors:
             '{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 12.5, "timeout": "1500ms"}]}'
         )
         (rule,) = table(document, shadows=(shadow,)).mirrors
-        assert (rule.color, rule.target.pools, rule.sampler.weight, rule.timeout) == (
+        assert (rule.color, rule.target.pools, rule.sampler.weight, rule.timeout_ns) == (
             "green",
             (shadow,),
             1_250,
-            1.5,
+            1_500_000_000,
         )
         assert hpack.Decoder().decode(rule.timeout_field, raw=True) == [(b"grpc-timeout", b"1500m")]
 
@@ -153,6 +168,18 @@ class TestMirrors:
         assert after.mirrors[0].sampler.take()
         other = table(document.replace("50", "25"), previous=after)
         assert [other.mirrors[0].sampler.take() for _ in range(4)] == [False, False, False, True]
+
+    async def test_noise_and_a_shadow_of_the_same_share_go_on_each_where_it_stood(self) -> None:
+        mirror = [{"color": "blue", "percent": 50}, {"color": "blue", "percent": 50, "as": "noise"}]
+        document = json.dumps({"split": {"blue": 100}, "mirror": mirror})
+        before = table(document)
+        shadow, noise = before.mirrors
+        assert (shadow.noise, noise.noise) == (False, True)
+        assert not shadow.sampler.take()
+        document = json.dumps({"split": {"blue": 100}, "mirror": mirror[::-1]})
+        noise, shadow = table(document, previous=before).mirrors
+        assert (noise.role, noise.sampler.take()) == ("noise", False)
+        assert (shadow.role, shadow.sampler.take()) == ("shadow", True)
 
 
 class TestTheDocument:

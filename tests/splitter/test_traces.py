@@ -211,6 +211,19 @@ class TestTheTraceOfACall:
         }
         assert shadow.span.end_time_unix_nano > server.span.end_time_unix_nano
 
+    async def test_has_noise_beside_the_primary_under_its_own_name(self, receiver: OtlpReceiver) -> None:
+        document = {"split": {"blue": 100}, "mirror": [{"color": "blue", "percent": 100, "as": "noise"}]}
+        async with tracing(receiver, document) as traced:
+            call = traced.at.client.call(SAFE, (b"traceparent", SAMPLED))
+            for _ in range(2):
+                (await traced.at.blue.request()).answer()
+            await call.end()
+            await traced.at.rig.news.until(lambda: traced.at.rig.switch.mirrors.outcomes)
+        assert set(traced.spans) == {METHOD, "primary blue", "noise blue"}
+        noise = traced.spans["noise blue"]
+        assert noise.parent_id == traced.spans[METHOD].span_id
+        assert noise.attributes[contract.ATTR_ROLE] == "noise"
+
     async def test_shows_the_leg_that_failed_and_the_fallback(self, receiver: OtlpReceiver) -> None:
         async with tracing(receiver, {"split": {"blue": 0, "green": 100}}) as traced:
             call = traced.at.client.call()

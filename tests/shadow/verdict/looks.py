@@ -16,8 +16,7 @@ from mesh.shadowing import Criteria
 from shadow.verdict.criteria import agreeing, criteria_of
 from shadow.verdict.criterion import Criterion
 from shadow.verdict.evidence import Evidence, Flags, Integers, Numbers
-from shadow.verdict.gauges import AboveNoise
-from shadow.verdict.tally import Tally
+from shadow.verdict.noise import AboveNoise
 from shadow.verdict.wealth import enough, log_wealth
 
 _MOST: Final = 5_000
@@ -69,7 +68,7 @@ def _above_noise(
     differ, differ_noise = (~agreeing(each, criteria) for each in (made, noise))
     said = []
     for look in looks:
-        gauge = AboveNoise(Tally.of_flags(differ[:look]), Tally.of_flags(differ_noise[:look]))
+        gauge = AboveNoise.of(differ[:look], differ_noise[:look])
         said.append(
             (
                 gauge.above(criterion.bound, criterion.risk.ready, look),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shadow.verdict.criterion import Criterion, Risk
-from shadow.verdict.gauges import AboveNoise, Excess, Gauge, Latency, Mean
+from shadow.verdict.gauges import Excess, Gauge, Latency, Mean
 from shadow.verdict.quantiles import Sample
 from shadow.verdict.tally import Tally
 from shadow.verdict.verdict import State
@@ -89,18 +89,6 @@ def test_a_shadow_that_only_fails_where_the_primary_does_not_is_found_by_either_
     better = Excess(Tally(np.array([0.0, 0.5, 1.0]), np.array([30.0, 960.0, 10.0])))
     low, high = at_most(0.005, better).interval()
     assert -0.06 < low < -0.02 < high < 0.005
-
-
-def test_agreement_above_the_noise_floor_is_foretold_with_more_noise_measured() -> None:
-    gauge = AboveNoise(Tally.of_share(10, 200), Tally.of_share(10, 200))
-    found = at_least(0.98, gauge)
-    more = found.forecast().more
-    assert more is not None
-    assert 0 < more < 100_000
-    assert (
-        at_least(0.98, AboveNoise(gauge.differing.scaled(500), gauge.noise.scaled(500))).state(100_000)
-        == State.READY
-    )
 
 
 def test_a_latency_is_foretold_from_the_quantiles_seen() -> None:

@@ -1,0 +1,94 @@
+"""`python -m shadow.recorder`: started by a splitter, for its pairs; ends with it."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+import click
+
+from shadow.comparison.custom import NotInstalled, Redactor
+from shadow.recorder.recorder import Recorder, is_alone
+from shadow.store.fault import StoreError
+from shadow.store.store import Store
+
+NICENESS: Final = 10
+"""Calls come first: on a machine that is full, pairs wait."""
+TIDY_EVERY: Final = 60.0
+"""Seconds between two looks for pairs that are too old, or too many."""
+UNAVAILABLE: Final = 69
+"""Exit code: the store cannot be used (sysexits.h, EX_UNAVAILABLE)."""
+FIRST_WAIT: Final = 0.5
+LONGEST_WAIT: Final = 30.0
+
+
+@click.command()
+@click.option("--retain-age", type=float, help="Seconds that a pair is kept.")
+@click.option("--retain-size", type=int, help="Bytes that the store may take.")
+@click.option(
+    "--redactor", "redactors", multiple=True, help="An entry point in `verdigris.redactors`. Repeatable."
+)
+@click.argument("store")
+@click.argument("descriptor", type=int)
+def main(
+    retain_age: float | None, retain_size: int | None, redactors: tuple[str, ...], store: str, descriptor: int
+) -> None:
+    """Keep in STORE the pairs that come in on DESCRIPTOR."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s recorder %(name)s: %(message)s",
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the splitter decides when there is nothing more to keep
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    connection = socket.socket(fileno=descriptor)
+    try:
+        redact = [Redactor(name) for name in redactors]  # without one that was asked for, nothing is kept
+        with contextlib.closing(_opened(store, connection)) as opened:
+            Recorder(connection, opened, redactors=redact, tidy=tidying(retain_age, retain_size)).run()
+    except (NotInstalled, StoreError) as error:
+        logging.getLogger("shadow.recorder").error("%s", error)
+        sys.exit(UNAVAILABLE)
+
+
+def _opened(url: str, connection: socket.socket) -> Store:
+    """The store, as soon as it can be used: pairs wait meanwhile. Raises StoreError when nobody waits any more."""
+    delay = FIRST_WAIT
+    while True:
+        try:
+            return Store.open(url)
+        except StoreError as error:
+            if is_alone(connection):
+                raise
+            logging.getLogger("shadow.recorder").error("%s; trying again in %g s", error, delay)
+        time.sleep(delay)
+        delay = min(delay * 2, LONGEST_WAIT)
+
+
+def tidying(age: float | None, size: int | None) -> Callable[[Store], None]:
+    """Lets the store forget, at most once every `TIDY_EVERY`."""
+    last = 0.0
+
+    def tidy(store: Store) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if (age is None and size is None) or now - last < TIDY_EVERY:
+            return
+        last = now
+        try:
+            store.retain(age=age, size=size)
+        except StoreError as error:
+            logging.getLogger("shadow.recorder").error("%s", error)
+
+    return tidy
+
+
+if __name__ == "__main__":
+    main()
