@@ -3,7 +3,7 @@
 import click
 
 from mesh.version import version
-from rollout.commands import demo, look, replay, report, trace, traffic, up
+from rollout.commands import demo, look, pairs, replay, report, trace, traffic, up
 from rollout.failure import MEANING
 
 COMMANDS = (
@@ -17,6 +17,7 @@ COMMANDS = (
     traffic.rollback,
     look.history,
     trace.trace,
+    pairs.pairs,
 )
 
 

@@ -7,7 +7,9 @@ since what it wrote is the kernel's; a machine that loses power may lose the las
 
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
@@ -66,15 +68,32 @@ def _begin(connection: Connection) -> None:
 
 
 def prepare(place: Place, made: Engine) -> None:
-    """Make the file, if there is none, readable by its owner only: it holds requests of people."""
+    """Make SQLite's file, where there is none."""
     if place.file is None:
         return
-    with suppress(OSError):  # it is there, or SQLite will say why it cannot be
-        os.close(os.open(place.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    if not place.file.exists():
+        with suppress(OSError):  # another process was faster, or SQLite will say why it cannot be opened
+            _new(place.file)
     with made.connect() as connection:
         driver: Any = connection.connection.driver_connection
-        driver.execute("PRAGMA auto_vacuum = INCREMENTAL")  # works before the first table only
-        driver.execute("PRAGMA journal_mode = WAL")
+        if driver.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            _modes(driver)
+
+
+def _new(file: Path) -> None:
+    """Elsewhere first, and then there at once: a file that others have open cannot always become WAL. Readable by its
+    owner only, as it holds requests of people."""
+    with TemporaryDirectory(dir=file.parent, prefix=".new-store-") as folder:
+        first = Path(folder, "shadow.db")
+        first.touch(0o600)
+        with closing(sqlite3.connect(first)) as driver:
+            _modes(driver)
+        os.link(first, file)
+
+
+def _modes(driver: sqlite3.Connection) -> None:
+    driver.execute("PRAGMA auto_vacuum = INCREMENTAL")  # works before the first table only
+    driver.execute("PRAGMA journal_mode = WAL")
 
 
 def enter(connection: Connection, *, alone: bool = False) -> None:

@@ -68,9 +68,9 @@ POSTGRESQL: Final = {
 """By SQLSTATE, or by its class (postgresql.org/docs/current/errcodes-appendix.html)."""
 
 
-def meaning(error: exc.DBAPIError) -> Meaning:
+def meaning(error: exc.DBAPIError | sqlite3.Error) -> Meaning:
     """What the driver's error stands for."""
-    cause = error.orig
+    cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
         return REFUSED if code is None else SQLITE.get(code & 0xFF, REFUSED)
@@ -80,12 +80,16 @@ def meaning(error: exc.DBAPIError) -> Meaning:
     return POSTGRESQL.get(state) or POSTGRESQL.get(state[:2], REFUSED)
 
 
+def _cause(error: exc.DBAPIError | sqlite3.Error) -> BaseException | None:
+    return error.orig if isinstance(error, exc.DBAPIError) else error
+
+
 @contextmanager
 def told(culprit: str) -> Iterator[None]:
     """Errors of the driver leave as StoreErrors."""
     try:
         yield
-    except exc.DBAPIError as error:
+    except (exc.DBAPIError, sqlite3.Error) as error:
         found = meaning(error)
-        words = (str(error.orig).strip().splitlines() or [""])[0]
+        words = (str(_cause(error)).strip().splitlines() or [""])[0]
         raise StoreError(culprit, f"{found.value} ({words})", found.rule, passing=found.passing) from error
