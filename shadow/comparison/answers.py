@@ -45,7 +45,7 @@ class Answers:
             return
         found: dict[str, tuple[str, list[Part]]] = {}
         wrong: list[str] = []
-        good = -_moved(pairs)
+        good = -_moved(pairs)  # may end below 0: a message can have moved and failed
         if good:
             wrong.append(f"{-good} of the shadow's are at another place; compared by their ids")
             pairs = _by_id(pairs)
@@ -144,7 +144,7 @@ def _number(primary: Body, shadow: Body, good: int, wrong: list[str], *, ended: 
         told.insert(0, f"{after} instead of {before}")
     if not told and (of == 1 or (of == 0 and not ended)):
         return
-    score = good / of if of else float(not told)
+    score = max(good, 0) / of if of else float(not told)
     rest = f"; and {len(told) - 3} more" if len(told) > 3 else ""
     yield Difference(
         MESSAGES,

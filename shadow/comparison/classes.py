@@ -17,7 +17,7 @@ def classes(primary: Array, shadow: Array, rule: OutputRule) -> Part:
     """Two arrays of one shape: scores (the last axis are the classes; a single one is a probability), or labels."""
     if primary.dtype.kind != "f" or not primary.ndim:
         return _told(~equal(primary, shadow).reshape(-1), {})
-    figures = dict(values(primary, shadow, rule).figures)
+    figures = {name: each for name, each in values(primary, shadow, rule).figures.items() if name != "moved"}
     if not primary.size:
         return Part(True, 0, 0, figures)
     with np.errstate(all="ignore"):

@@ -16,6 +16,8 @@ def kendall(left: Sequence[int], right: Sequence[int]) -> float | None:
     count = len(left)
     if count < 2:
         return None
+    if left == right:
+        return 1.0 if any(each != left[0] for each in left) else None
     if count > BY_HAND:
         return _by_scipy(left, right)
     agreeing = disagreeing = left_ties = right_ties = 0  # ties: on that side alone

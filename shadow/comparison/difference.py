@@ -17,7 +17,8 @@ class Difference:
     """0 to 1: the share that agrees (of a ranking: the overlap of its top; of values: the share within tolerance)."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """By name, finite: max_abs, max_rel, scale (shadow / primary, where one factor explains the difference), flips,
-    correlation, common (of a ranking: items in both tops), top (of how many), nonfinite, …"""
+    correlation, common (of a ranking: items in both tops), top (of how many), nonfinite, missing, …; all of them, and
+    what they are, in docs/comparison.md."""
     detail: str = ""
     """What is different, in a few words, for a person; empty where it agrees."""
 

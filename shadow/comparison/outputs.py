@@ -37,12 +37,12 @@ class Outputs:
             if how.measure == IGNORED:
                 continue
             if at is None:
-                yield before.name, how.measure, wrong("the shadow has no such output")
+                yield before.name, how.measure, wrong("the shadow has no such output", missing=1)
                 continue
             after = shadow[at]
             scores = None
             if how.scores is not None:
-                scores = _of_ranking(before, after, primary[how.scores], shadow)
+                scores = _of_ranking(after, primary[how.scores], shadow)
             yield before.name, how.measure, _part(before, after, how, scores)
         extra = sorted(number for rest in there.values() for number in rest)
         if extra:
@@ -67,12 +67,10 @@ def _by_name(tensors: Tensors) -> dict[str, list[int]]:
     return found
 
 
-def _of_ranking(
-    before: Tensor, after: Tensor, scores: Tensor, shadow: Tensors
-) -> tuple[Tensor, Tensor] | None:
-    """The scores of both rankings, where the shadow's are of the ranking's shape too."""
+def _of_ranking(after: Tensor, scores: Tensor, shadow: Tensors) -> tuple[Tensor, Tensor] | None:
+    """The scores of both rankings, where the shadow's are like the primary's, and of its ranking's shape."""
     other = next((each for each in shadow if each.name == scores.name), None)
-    if other is None or other.shape != after.shape or scores.shape != before.shape:
+    if other is None or other.datatype != scores.datatype or other.shape != after.shape:
         return None
     return None if scores.fault or other.fault else (scores, other)
 

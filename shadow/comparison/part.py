@@ -15,8 +15,9 @@ LONGEST: Final = 240
 SAME_SCALE: Final = 1e-3
 """Factors that differ by no more, of each other, are one factor."""
 
-_FOUND_AGAIN: Final = ("max_abs", "max_rel", "correlation", "scale")
-"""Figures that are no counts; counts of parts are added up."""
+_FACTORS: Final = ("scale", "ratio")
+_NO_COUNTS: Final = ("max_abs", "max_rel", "correlation", *_FACTORS)
+"""Counts of parts are added up, these are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ class Part:
         return self.good / self.of if self.of else float(self.agrees)
 
 
-def wrong(detail: str) -> Part:
+def wrong(detail: str, **figures: float) -> Part:
     """What cannot agree at all: another datatype, another shape, an output that is missing."""
-    return Part(False, 0, 1, detail=detail)
+    return Part(False, 0, 1, figures, detail)
 
 
 def together(output: str, measure: str, parts: Sequence[Part]) -> Difference:
@@ -56,19 +57,21 @@ def _figures(parts: Sequence[Part]) -> dict[str, float]:
     joined: dict[str, float] = {}
     for part in parts:
         for name, figure in part.figures.items():
-            if name not in _FOUND_AGAIN:
+            if name not in _NO_COUNTS:
                 joined[name] = joined.get(name, 0) + figure
     for name in ("max_abs", "max_rel"):
         found = _every(parts, name)
         if found:
             joined[name] = max(found)
-    correlations, factors = _every(parts, "correlation"), _every(parts, "scale")
+    correlations = _every(parts, "correlation")
     if correlations:
         joined["correlation"] = sum(correlations) / len(correlations)
-    if factors and len(factors) == sum(not part.agrees for part in parts):
-        factor = factors[0]
-        if max(abs(each - factor) for each in factors) <= SAME_SCALE * abs(factor):
-            joined["scale"] = factor
+    for name in _FACTORS:
+        factors = _every(parts, name)
+        if factors and len(factors) == sum(not part.agrees for part in parts):
+            factor = factors[0]
+            if max(abs(each - factor) for each in factors) <= SAME_SCALE * abs(factor):
+                joined[name] = factor
     return joined
 
 

@@ -6,7 +6,7 @@ exact mean overlap. An item that is there twice counts twice.
 
 from collections import Counter
 from collections.abc import Sequence
-from math import prod
+from math import inf, nan, prod
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ Row = Sequence[Any]
 def ranking(
     primary: Array, shadow: Array, rule: OutputRule, scores: tuple[Array, Array] | None = None
 ) -> Part:
-    """Items in their order; `scores`, of the same shapes as these, say which neighbours are tied.
+    """Items in their order; `scores`, of the same shapes as these, say which neighbours are tied: within tolerance.
 
     Of floats, the items are the places of the last axis, and the largest comes first.
     """
@@ -43,8 +43,8 @@ def ranking(
         if shared < most and shared / most < rule.overlap:
             agrees = False
             detail = detail or f"{shared} of {most} in both{_without(old, new)}"
-        told = ties[row] if ties else (None, None)
-        correlation = _correlation(old, new, *told)
+        old_scores, new_scores = ties[row] if ties else (None, None)
+        correlation = _correlation(old, new, old_scores, new_scores, rule)
         if correlation is not None:
             correlations.append(correlation)
     figures: dict[str, float] = {"common": common, "top": top}
@@ -76,26 +76,29 @@ def overlap(old: Row, new: Row) -> int:
     return (Counter(old) & Counter(new)).total()
 
 
-def _correlation(old: Row, new: Row, old_scores: Row | None, new_scores: Row | None) -> float | None:
+def _correlation(
+    old: Row, new: Row, old_scores: Row | None, new_scores: Row | None, rule: OutputRule
+) -> float | None:
     """Kendall's tau-b over the items that both have, by their places."""
     if old == new and old_scores is None:
         return 1.0 if len(set(old)) > 1 else None
-    before, after = _places(old, old_scores), _places(new, new_scores)
+    before, after = _places(old, old_scores, rule), _places(new, new_scores, rule)
     both = [item for item in before if item in after]
     return kendall([before[item] for item in both], [after[item] for item in both])
 
 
-def _places(row: Row, scores: Row | None) -> dict[Any, int]:
-    """The place of each item; neighbours with one score share one."""
+def _places(row: Row, scores: Row | None, rule: OutputRule) -> dict[Any, int]:
+    """The place of each item; those whose scores are within tolerance of the first of them share its place."""
     places: dict[Any, int] = {}
     if scores is None:
         for at, item in enumerate(row):
             places.setdefault(item, at)
         return places
-    place, last = 0, None
+    place, first, room = 0, nan, 0.0
     for at, (item, score) in enumerate(zip(row, scores, strict=False)):
-        if score != last:
-            place, last = at, score
+        if score != first and not abs(score - first) <= room:  # what is infinite equals itself, NaN nothing
+            place, first = at, score
+            room = rule.atol + rule.rtol * abs(score) if abs(score) < inf else 0.0
         places.setdefault(item, place)
     return places
 

@@ -18,7 +18,7 @@ def factor(primary: Array, shadow: Array, rule: OutputRule) -> float | None:
     """k, the median of shadow / primary, if with it as many as `ENOUGH` of the finite elements are within tolerance.
 
     None also for a k that is 1 within rtol, and where there is nothing but zeros to multiply. Of a single element there
-    is always a k: whether it is the same in other pairs is for the reader of many. Two flat arrays, of one size.
+    is nearly always a k. Two flat arrays, of one size.
     """
     before, after = _spread(primary, FOR_CHECK), _spread(shadow, FOR_CHECK)
     finite = np.isfinite(before) & np.isfinite(after)

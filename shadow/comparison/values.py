@@ -1,7 +1,7 @@
 """Numbers beside numbers: within a tolerance, element by element.
 
 NaN agrees with NaN in the same place, and an infinity with the same infinity: the question is whether the two models
-answer alike, not whether they answer well. `nonfinite` counts them either way, so that nothing hides there.
+answer alike, and a mask of -inf is as good an answer as any. `nonfinite` counts what only the shadow has of them.
 """
 
 import sys
@@ -41,15 +41,15 @@ def values(primary: Array, shadow: Array, rule: OutputRule) -> Part:
             return Part(True, count, count, figures)
         scale = factor(before, after, rule)
         if scale is not None:
-            figures["scale"] = scale
-        flips = _flips(primary, shadow)
-        if flips:
-            figures["flips"] = flips
+            figures["scale" if count > 1 else "ratio"] = scale
+        moved = _moved(primary, shadow)
+        if moved:
+            figures["moved"] = moved
     return Part(False, good, count, figures, _detail(count - good, count, figures))
 
 
 def _step(before: Array, after: Array, rule: OutputRule) -> tuple[int, float, float, int]:
-    """How many agree, the largest difference, absolute and relative, and how many are not finite in either."""
+    """How many agree, the largest difference, absolute and relative, and how many only the shadow has not finite."""
     exact = before.dtype.kind in "iu" and before.dtype.itemsize == 8
     distance = _integers_apart(before, after) if exact else None
     before = before.astype(np.float64)
@@ -69,7 +69,7 @@ def _step(before: Array, after: Array, rule: OutputRule) -> tuple[int, float, fl
         int(np.count_nonzero(within)),
         float(distance.max(where=finite, initial=0.0)),
         float((distance / size).max(where=some, initial=0.0)),
-        before.size - int(np.count_nonzero(finite)),
+        int(np.count_nonzero(~within & ~np.isfinite(after))),
     )
 
 
@@ -79,9 +79,9 @@ def _integers_apart(before: Array, after: Array) -> Array:
     return (upper.view(np.uint64) - lower.view(np.uint64)).astype(np.float64)
 
 
-def _flips(primary: Array, shadow: Array) -> int:
-    """Rows whose largest element is another, of floats [rows, 2 or more]: they may be a classifier's that nobody told
-    us of. Only a hint: ties and NaN are numpy's."""
+def _moved(primary: Array, shadow: Array) -> int:
+    """Rows whose largest element is at another place, of floats [rows, 2 or more]: they may be a classifier's that
+    nobody told us of. Only a hint: ties and NaN are numpy's."""
     if primary.dtype.kind != "f" or primary.ndim != 2 or primary.shape[1] < 2:
         return 0
     return int(np.count_nonzero(primary.argmax(1) != shadow.argmax(1)))
@@ -92,5 +92,5 @@ def _detail(wrong: int, count: int, figures: dict[str, float]) -> str:
     if "scale" in figures:
         told += f"; {figures['scale']:.4g} × the primary's"
     if "nonfinite" in figures:
-        told += f"; {figures['nonfinite']:.0f} NaN or infinite"
+        told += f"; {figures['nonfinite']:.0f} NaN or infinite where the primary's are not so"
     return told

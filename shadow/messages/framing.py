@@ -11,7 +11,7 @@ from typing import Final
 
 from shadow.messages.compression import Unreadable, expand
 
-MOST_BYTES: Final = 64 << 20
+MOST_BYTES: Final = 32 << 20
 """Of all messages of one body, when expanded."""
 MOST_MESSAGES: Final = 10_000
 """Of one body; 1 MiB would hold 200 000 empty ones."""

@@ -53,6 +53,11 @@ def test_a_single_column_is_a_probability() -> None:
     assert part.detail == "1 of 2 rows have another class"
 
 
+def test_figures_are_those_of_values_and_flips() -> None:
+    part = classes(np.array([[0.4, 0.6]]), np.array([[0.6, 0.2]]), RULE)
+    assert set(part.figures) == {"max_abs", "max_rel", "flips", "rows"}
+
+
 def test_labels_are_classes_themselves() -> None:
     assert classes(np.array([b"cat", b"dog"], object), np.array([b"cat", b"cow"], object), RULE).good == 1
     assert classes(np.array(3), np.array(4), RULE).figures == {"flips": 1, "rows": 1}

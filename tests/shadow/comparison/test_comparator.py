@@ -83,6 +83,10 @@ def test_another_name_datatype_or_shape_is_a_difference(shadow: Any, output: str
     assert (found[output].agrees, found[output].score, found[output].detail) == (False, 0.0, detail)
 
 
+def test_a_missing_output_is_counted() -> None:
+    assert named(compared(answered(ANSWER, {"items": ITEMS})))["scores"].figures == {"missing": 1}
+
+
 def test_an_ignored_output_is_not_there() -> None:
     ignored = OutputRule(measure=IGNORED)
     for shadow in ({"items": ITEMS}, ANSWER | {"scores": -SCORES}):
@@ -103,6 +107,15 @@ def test_a_classifier_is_known_by_its_label() -> None:
     assert found["probabilities"].measure == CLASS
     assert found["probabilities"].figures["flips"] == 1
     assert found["label"].detail == "1 of 2 differ, the first at [1]: 1 instead of 0"
+
+
+@pytest.mark.parametrize(
+    "scores", [SCORES[:, :5], np.array([[b"x"] * 10], object)], ids=["shape", "datatype"]
+)
+def test_scores_that_do_not_fit_the_ranking_have_no_say_in_it(scores: Any) -> None:
+    items = np.array([[0, 1, 2, 3, 4, 9, 8, 7, 6, 5]])
+    found = named(compared(answered(ANSWER, {"items": items, "scores": scores})))
+    assert found["items"].figures["correlation"] == pytest.approx((45 - 2 * 10) / 45)
 
 
 def test_a_tensor_that_its_own_description_contradicts_is_a_difference() -> None:
@@ -179,9 +192,17 @@ def test_overlaps_of_a_stream_are_added_up() -> None:
     assert figures == {"common": 20, "top": 20, "correlation": 1}
 
 
-@pytest.mark.parametrize(("factors", "scale"), [((1.1, 1.1), 1.1), ((1.1, 1.2), None), ((1.1, 1), 1.1)])
+@pytest.mark.parametrize(
+    ("factors", "scale"),
+    [
+        ((1.1, 1.1), 1.1),
+        ((1.1, 1.2), None),
+        ((1.1, 1), 1.1),
+        ((1.1, np.array([1, 5, 2])), None),
+    ],
+)
 def test_a_factor_of_a_stream_is_one_that_all_its_differing_messages_have(
-    factors: tuple[float, ...], scale: float | None
+    factors: tuple[Any, ...], scale: float | None
 ) -> None:
     y = np.array([1.0, 2, 3])
     before, after = streamed(*[response({"y": y})] * 2), streamed(*(response({"y": y * k}) for k in factors))
@@ -204,6 +225,14 @@ def test_messages_in_another_order_are_a_difference_and_compared_by_id() -> None
     assert found["messages"].detail == "2 of the shadow's are at another place; compared by their ids"
     assert (found["messages"].agrees, found["messages"].score) == (False, pytest.approx(1 / 3))
     assert found["y"].agrees
+
+
+def test_messages_that_moved_and_failed_do_not_count_twice() -> None:
+    first, second = streamed(*(response({"y": ITEMS}, name=name) for name in ("r1", "r2")))
+    failed = pb.ModelStreamInferResponse(error_message="no memory")
+    failed.infer_response.id = "r1"
+    found = named(compared(pair(body(first, second), body(second, failed), method=STREAM)))["messages"]
+    assert (found.agrees, found.score) == (False, 0.0)
 
 
 @pytest.mark.parametrize(

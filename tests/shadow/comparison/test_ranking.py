@@ -82,11 +82,16 @@ def test_the_correlation_is_over_what_both_have_by_their_places() -> None:
     assert ranking(before, after, RULE).figures["correlation"] == pytest.approx(expected)
 
 
-def test_neighbours_with_one_score_are_tied() -> None:
-    items, scores = np.array([1, 2, 3, 4]), np.array([0.9, 0.5, 0.5, 0.1])
+@pytest.mark.parametrize(
+    "scores", [[0.9, 0.5, 0.5, 0.1], [0.9, 0.50002, 0.5, 0.1], [3, np.inf, np.inf, np.nan], [np.inf, 3, 3, 1]]
+)
+def test_neighbours_whose_scores_are_within_tolerance_are_tied(scores: Any) -> None:
+    items, scores = np.array([1, 2, 3, 4]), np.array(scores)
     moved, same = np.array([1, 3, 2, 4]), scores
     assert ranking(items, moved, RULE, (scores, same)).figures["correlation"] == pytest.approx(1)
     assert ranking(items, moved, RULE).figures["correlation"] < 1
+    apart = np.array([0.9, 0.6, 0.5, 0.1])
+    assert ranking(items, moved, RULE, (scores, apart)).figures["correlation"] < 1
     flat = np.full(4, 0.5)
     assert "correlation" not in ranking(items, items, RULE, (flat, flat)).figures
 
@@ -133,6 +138,12 @@ def test_of_scores_the_largest_come_first_and_their_places_are_the_items() -> No
     part = ranking(before, after, OutputRule(top=2))
     assert (part.figures["common"], part.figures["top"]) == (1, 2)
     assert part.detail == "1 of 2 in both, without 2"
+
+
+def test_of_equal_scores_the_first_come_first() -> None:
+    before, after = np.random.default_rng(3).integers(0, 3, 1_000).astype("f4"), np.zeros(1_000, "f4")
+    after[sorted(range(1_000), key=lambda at: -before[at])[:10]] = 1
+    assert ranking(before, after, RULE).figures["common"] == 10
 
 
 def test_bytes_are_items_too() -> None:
