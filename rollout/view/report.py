@@ -45,7 +45,7 @@ def _summary(report: Report) -> Iterator[RenderableType]:
         heading.append(f"  replay {subject.run}")
     yield heading
     state = Text.assemble((f" {words.headline(verdict.state)} ", f"bold reverse {_STYLES[verdict.state]}"))
-    missing = words.more(verdict.more_pairs) if verdict.state is State.NOT_ENOUGH_DATA else ""
+    missing = words.missing(verdict)
     yield Text.assemble(
         "\n  ", state, f"  {words.plural(verdict.pairs, 'pair')}", (f", {missing}" if missing else "")
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh.words import duration
 from shadow.report.report import Accounting, Disagreement, Leg, Output, Subject, Told
-from shadow.verdict.verdict import Finding, State
+from shadow.verdict.verdict import Finding, State, Verdict
 
 NOTHING: Final = "–"
 _RATIOS: Final = ("p50", "p99")
@@ -87,6 +87,12 @@ def more(pairs: int | None) -> str:
     if pairs is None:
         return "more pairs would not decide it"
     return f"about {plural(pairs, 'more pair')}" if pairs else ""
+
+
+def missing(verdict: Verdict) -> str:
+    """What is missing to decide it all, in words; empty where it is decided."""
+    told = more(verdict.more_pairs) if verdict.state is State.NOT_ENOUGH_DATA else ""
+    return f"{told} to decide" if told.startswith("about") else told
 
 
 def headline(state: State) -> str:
