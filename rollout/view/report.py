@@ -27,7 +27,9 @@ _TREND: Final = 40
 
 def show(reports: Sequence[Report]) -> Iterator[RenderableType]:
     """One after the other."""
-    for report in reports:
+    for at, report in enumerate(reports):
+        if at:
+            yield Padding(Rule(style="dim"), (1, 0, 0, 0))
         yield from _summary(report)
         if report.accounting.mirrored:
             yield from _analysis(report)
