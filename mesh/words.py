@@ -2,6 +2,7 @@
 
 from mesh import contract
 from mesh.problem import legible
+from mesh.shadowing_words import compared, recorded, required
 from mesh.traffic import Mirror, Traffic
 
 
@@ -16,8 +17,8 @@ def split(traffic: Traffic) -> str:
 
 
 def shadow(mirror: Mirror) -> str:
-    """`green 25 within 2s`."""
-    return f"{mirror.color} {percent(mirror.weight)} within {duration(mirror.timeout)}"
+    """`shadow green 25 within 2 s`."""
+    return f"{mirror.role} {mirror.color} {percent(mirror.weight)} within {duration(mirror.timeout)}"
 
 
 def told(traffic: Traffic) -> str:
@@ -28,7 +29,14 @@ def told(traffic: Traffic) -> str:
             f"key {traffic.key.metadata}" + (f" salt {legible(traffic.key.salt)}" if traffic.key.salt else "")
         )
     if traffic.mirror:
-        parts.append("shadow " + ", ".join(map(shadow, traffic.mirror)))
+        parts.append(", ".join(map(shadow, traffic.mirror)))
+    for name, said in (
+        ("record", recorded(traffic.record)),
+        ("compare", compared(traffic.compare)),
+        ("ready if", required(traffic.criteria)),
+    ):
+        if said:
+            parts.append(f"{name} {said}")
     if traffic.overrides:
         parts.append(f"{len(traffic.overrides)} override{'s' * (len(traffic.overrides) != 1)}")
     if traffic.safe != contract.SAFE_METHODS:

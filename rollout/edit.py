@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
 from mesh import contract
+from mesh.shadowing import Compare, Criteria, Record
 from mesh.traffic import DEFAULT_TIMEOUT, Key, Mirror, Share, Traffic, parse, to_json
 from mesh.traffic_rules import timeout as read_timeout
 from mesh.traffic_rules import weight
@@ -33,6 +34,12 @@ def weights(words: Iterable[str]) -> dict[str, int]:
         except ValueError as error:
             raise ValueError(f"{word}: {error}") from None
     return found
+
+
+def noise(words: Iterable[str], traffic: Traffic) -> dict[str, int]:
+    """`blue=10` words, or `10` for the colour that serves most, as hundredths of a percent by colour."""
+    most = max(traffic.split, key=lambda share: share.weight).color if traffic.split else ""
+    return weights(word if "=" in word else f"{most}={word}" for word in words)
 
 
 def seconds(text: str) -> float:
@@ -66,17 +73,29 @@ def unkeyed(traffic: Traffic) -> Traffic:
     return replace(traffic, key=None)
 
 
-def mirrored(traffic: Traffic, shadows: Mapping[str, int], *, timeout: float | None) -> Traffic:
-    """The document with these shadows set, a shadow of 0 taken out; a timeout of None keeps what is there."""
-    before = {mirror.color: mirror for mirror in traffic.mirror}
+def mirrored(
+    traffic: Traffic,
+    shadows: Mapping[str, int],
+    *,
+    timeout: float | None,
+    role: str = contract.ROLE_SHADOW,
+) -> Traffic:
+    """The document with these shadows set, a shadow of 0 taken out; a timeout of None keeps what is there.
+
+    Shadows of another role stay as they are.
+    """
+    mirrors = {(mirror.color, mirror.role): mirror for mirror in traffic.mirror}
     for color, share in shadows.items():
-        kept = before[color].timeout if color in before else DEFAULT_TIMEOUT
-        before[color] = Mirror(color, share, kept if timeout is None else timeout)
-    return replace(traffic, mirror=tuple(each for each in before.values() if shadows.get(each.color) != 0))
+        before = mirrors.get((color, role))
+        kept = before.timeout if before else DEFAULT_TIMEOUT
+        mirrors[color, role] = Mirror(color, share, kept if timeout is None else timeout, role)
+        if not share:
+            del mirrors[color, role]
+    return replace(traffic, mirror=tuple(mirrors.values()))
 
 
 def unmirrored(traffic: Traffic, colors: Collection[str]) -> Traffic:
-    """The document without the shadows of these colours, or without any if no colour is named."""
+    """The document without the shadows of these colours, of any role, or without any if no colour is named."""
     return replace(
         traffic, mirror=tuple(each for each in traffic.mirror if colors and each.color not in colors)
     )
@@ -103,7 +122,11 @@ def colors_of(traffic: Traffic) -> tuple[str, ...]:
 
 
 def same_routes(one: Traffic | None, other: Traffic | None) -> bool:
-    """Whether two documents send every call the same way: equal but for the note."""
+    """Whether two documents send every call and every copy the same way, whatever else they say."""
     if one is None or other is None:
         return one is other
-    return replace(one, note="") == replace(other, note="")
+    return _routes(one) == _routes(other)
+
+
+def _routes(traffic: Traffic) -> Traffic:
+    return replace(traffic, note="", record=Record(), compare=Compare(), criteria=Criteria())

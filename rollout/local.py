@@ -19,6 +19,7 @@ SERVICE: Final = "recommender"
 COLORS: Final = ("blue", "green")
 MODELS: Final = ROOT / "deploy" / "demo" / "models"
 TRACES: Final = "traces.jsonl"
+STORE: Final = "shadow.db"
 CONSUL_READY: Final = re.compile(r"Synced node info")
 """It has a leader, and its node stands in the catalogue."""
 REGISTERED_WITHIN: Final = 20.0
@@ -44,6 +45,9 @@ class Mesh:
         self._places = places
         self._say = say
         self.trace_file = places.folder / TRACES
+        self.store = places.folder / STORE
+        self.document = places.folder / "traffic.json"
+        """Where the demo leaves the document by which its shadow is to be judged."""
         self._state = places.folder / "splitter"
         self.consul = self.splitter = self.admin = ""
         self.parts: dict[str, Running] = {}
@@ -54,9 +58,13 @@ class Mesh:
         return ConsulAddress.parse(self.consul)
 
     async def start(self) -> None:
-        """Return with everything ready: both colours registered and healthy, and the splitter listening."""
+        """Return with everything ready: both colours registered and healthy, and the splitter listening.
+
+        Traces, pairs and the last good document of a run before are gone.
+        """
         shutil.rmtree(self._state, ignore_errors=True)  # the last good document of another Consul
-        self.trace_file.unlink(missing_ok=True)
+        for path in (self.trace_file, *self.store.parent.glob(f"{STORE}*")):  # with SQLite's files beside it
+            path.unlink(missing_ok=True)
         self._say("starting Consul")
         await self._start_consul()
         self._say("starting the model servers")
@@ -114,6 +122,7 @@ class Mesh:
             "--default-color": COLORS[0],
             "--state-dir": str(self._state),
             "--trace-file": str(self.trace_file),
+            "--store": str(self.store),
         }
         splitter = await self._run("splitter", _python("splitter", flags), LISTENING, ADMIN)
         self.splitter, self.admin = splitter.said(LISTENING), splitter.said(ADMIN)

@@ -8,6 +8,7 @@ from struct import Struct
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
+from mesh import contract
 from shadow.wire import FACTS, LEFT_OUT, NO_TRACE, PAIR, PREFIX, SEPARATOR
 from splitter.outbox import Outbox
 
@@ -26,6 +27,8 @@ DROPPED: Final = "dropped"
 TOO_LARGE: Final = "too_large"
 BYTES: Final = "bytes"
 CANCELED: Final = "canceled"
+FALLBACK: Final = "fallback"
+"""The primary was answered by another colour after all: by the shadow's own, or, of noise, by any other."""
 NOT_SAMPLED: Final = "not_sampled"
 RECORDER_FULL: Final = "recorder_full"
 
@@ -161,6 +164,8 @@ class Capture:
             reason, status = request.lost or answer.lost or said.lost, detail
             if self.canceled:
                 reason = CANCELED
+            elif (self.color == shadow.color) != (shadow.role == contract.ROLE_NOISE):
+                reason = FALLBACK
             outcome = DROPPED if reason else COMPARED
         if outcome == DROPPED and not status:  # it never had a chance to answer
             captures.outbox.count(shadow.color, shadow.role, self.revision, outcome, reason)

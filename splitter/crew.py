@@ -107,6 +107,7 @@ class Crew:
             "counts": _summed(table["counts"] for table in tables),
             "mirrored": _summed(table["mirrored"] for table in tables),
             "noise": _summed(table["noise"] for table in tables),
+            "recorders": [each for table in tables for each in table["recorders"]],
             "clients": sum(table["clients"] for table in tables),
             "in_flight": sum(table["in_flight"] for table in tables),
             "workers": [_worker(each, table) for each, table in zip(self.members, answers, strict=True)],

@@ -128,7 +128,11 @@ class DataPath:
 
     def table(self) -> dict[str, Any]:
         """The status, and what the data path does with it."""
-        return {**described(self.switch, self.control), "compiled": COMPILED}
+        return {
+            **described(self.switch, self.control),
+            "recorders": self.recording.describe(),
+            "compiled": COMPILED,
+        }
 
     # Serving
 

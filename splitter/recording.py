@@ -85,6 +85,15 @@ class Recording:
         """There is a recorder."""
         return self._writer is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Of the recorder, if there is one."""
+        return self._process.pid if self._writer is not None and self._process is not None else None
+
+    def describe(self) -> list[dict[str, int | None]]:
+        """For `/table`: this process's only recorder. `waiting`: bytes on their way to the store."""
+        return [{"pid": self.pid, "restarts": self.restarts, "waiting": self.waiting}]
+
     # What it is told
 
     def learn(self, facts: Facts) -> None:
@@ -203,6 +212,7 @@ class Recording:
         writer, process = self._writer, self._process
         if writer is None or process is None:
             return
+        self._writer = None  # what comes now is too late
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(FAREWELL):
                 writer.write_eof()
@@ -216,9 +226,13 @@ class NoRecording:
     restarts = 0
     waiting = 0
     running = False
+    pid: None = None
 
     def totals(self) -> dict[tuple[str, str, str, str], int]:
         return {}
+
+    def describe(self) -> list[dict[str, int | None]]:
+        return []
 
     def learn(self, facts: Facts) -> None:
         pass

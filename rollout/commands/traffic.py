@@ -101,7 +101,13 @@ async def shift(
 @click.command()
 @click.argument("service")
 @click.argument("shadows", nargs=-1, metavar="[COLOR=PERCENT | COLOR]...")
-@click.option("--off", is_flag=True, help="Take out the shadows of the named colours, or all.")
+@click.option(
+    "--noise",
+    multiple=True,
+    metavar="[COLOR=]PERCENT",
+    help="Also copy so much of what a colour serves (the one that serves most) to itself: how much it differs anyway.",
+)
+@click.option("--off", is_flag=True, help="Take out the shadows and the noise of the named colours, or all.")
 @click.option("--timeout", metavar="TIME", help='How long a shadow may take: "2s", "500ms", "1m".')
 @click.option(
     "--default-color",
@@ -120,6 +126,7 @@ async def mirror(
     *,
     service: str,
     shadows: tuple[str, ...],
+    noise: tuple[str, ...],
     off: bool,
     timeout: str | None,
     default_color: str,
@@ -131,9 +138,14 @@ async def mirror(
 
     Users never see a shadow's answers. Only methods that the document lists as safe are copied. A share of 0
     takes the shadow out, and so does --off. The rest of the document stays as it is.
+
+    Where differences between two colours are to be judged, --noise 10 also shows how much the serving colour differs
+    from itself: a tenth of its calls is copied to another of its endpoints, or to the same one if it has no other.
     """
-    if not off and not shadows:
-        raise Failure(Exit.USAGE, "say which colour gets how much: green=25, or --off")
+    if not off and not shadows and not noise:
+        raise Failure(Exit.USAGE, "say which colour gets how much: green=25, --noise 10, or --off")
+    if off and noise:
+        raise Failure(Exit.USAGE, "--off takes noise away too; --noise sets it")
     for color in shadows if off else ():
         if not contract.COLOR.fullmatch(color):
             hint = "Without --off, COLOR=0 does the same."
@@ -143,11 +155,16 @@ async def mirror(
 
     def change(before: Traffic | None) -> Traffic:
         after = before or default(default_color)
-        after = edit.unmirrored(after, shadows) if off else edit.mirrored(after, wanted, timeout=limit)
+        if off:
+            return edit.noted(edit.unmirrored(after, shadows), note)
+        itself = edit.noise(noise, after)
+        after = edit.mirrored(after, wanted, timeout=limit)
+        after = edit.mirrored(after, itself, timeout=limit, role=contract.ROLE_NOISE)
         return edit.noted(after, note)
 
-    did = ", ".join(f"shadow {color} {percent(weight)} %" for color, weight in wanted.items())
-    did = did or f"no shadow {', '.join(shadows)}".rstrip()
+    done = [f"shadow {color} {percent(weight)} %" for color, weight in wanted.items()]
+    done += [f"noise {word.removesuffix('%').replace('=', ' ')} %" for word in noise]
+    did = ", ".join(done) or f"no shadow {', '.join(shadows)}".rstrip()
     made = await operate.apply(consul, service, change, did=did, terms=terms(force=force, **how))
     return reported(made)
 

@@ -53,8 +53,8 @@ def port_option(option: str, default: int, what: str) -> Callable[[click.decorat
 def up(as_json: bool, traffic: float, **wanted: int) -> None:
     """Run Consul, a blue and a green model server and a splitter here, until Ctrl-C.
 
-    The models are the demo's two film recommenders. Logs and traces go to .run/up. Everything is stopped at
-    the end, also when a part fails to start.
+    The models are the demo's two film recommenders. Logs, traces and the pairs of shadows go to .run/up, where
+    those of the time before make room. Everything is stopped at the end, also when a part fails to start.
     """
 
     def run() -> Report:

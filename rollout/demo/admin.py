@@ -6,6 +6,8 @@ from typing import Any, Self
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from mesh.contract import ROLE_SHADOW
+
 
 class Admin:
     """One kept connection to the admin port."""
@@ -28,13 +30,13 @@ class Admin:
         return int(table["revision"] or 0)
 
     async def shadows(self, color: str) -> dict[str, int]:
-        """Shadows of this colour: how many were begun, and how many of them ended with each outcome."""
+        """Shadows of this colour, without noise: how many were begun, and how many ended with each outcome."""
         async with self._session.get("/metrics", raise_for_status=True) as answer:
             text = await answer.text()
         found = {"begun": 0}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                if sample.labels.get("color") != color:
+                if (sample.labels.get("color"), sample.labels.get("role")) != (color, ROLE_SHADOW):
                     continue
                 if sample.name == "verdigris_mirrored_total":
                     found["begun"] += int(sample.value)

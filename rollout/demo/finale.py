@@ -1,8 +1,8 @@
 """The end of the demo: a trace, a table of the stages, and every promise with its figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -21,6 +21,9 @@ from rollout.tracetree import Node, find
 from rollout.view import paint
 from rollout.view.trace import show as show_trace
 
+if TYPE_CHECKING:
+    from rollout.demo.pairs import Said
+
 LEGEND: Final = (
     "Shares of users where a key makes calls sticky, else of calls. Latencies are a Python client's, through the "
     "splitter. Next film hit: the film that the user really rated next was among the ten recommended."
@@ -36,13 +39,18 @@ def trace_with(path: Path, role: str) -> tuple[Node, ...]:
 
 
 def show(
-    stages: Sequence[Stage], promises: Sequence[Promise], traces: Mapping[str, tuple[Node, ...]]
+    stages: Sequence[Stage],
+    promises: Sequence[Promise],
+    traces: Mapping[str, tuple[Node, ...]],
+    said: Iterable[RenderableType],
 ) -> Iterator[RenderableType]:
-    """Everything at a glance; `traces` by headline, without those that there are none of."""
+    """Everything at a glance; `traces` by headline, without those that there are none of; `said` of the shadow."""
     for headline, trace in traces.items():
         if trace:
             yield from _headline(headline)
             yield from (Padding(line, (0, 0, 0, 2)) for line in show_trace(trace))
+    yield from _headline("What the shadow says of green")
+    yield from (Padding(line, (0, 0, 0, 2)) for line in said)
     yield from _headline("Summary")
     yield Padding(_table(stages), (0, 0, 0, 2))
     yield Padding(Text(LEGEND, style="dim"), (1, 2))
@@ -53,6 +61,28 @@ def show(
         yield Text(f"\n{broken} of {len(promises)} promises broken.", style="bold red")
     else:
         yield Text(f"\nAll {len(promises)} promises kept.", style="bold green3")
+
+
+def verdict(said: "Said", command: str) -> Iterator[RenderableType]:
+    """What the pairs of the shadow say, and the command that says more."""
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="dim", no_wrap=True)
+    lines.add_column()
+    lines.add_row("pairs", ", ".join(f"{count} {outcome}" for outcome, count in said.outcomes.items()))
+    lines.add_row(
+        "top 10",
+        Text.assemble(
+            (f"{said.recorded.share:.2%}", "bold"),
+            " of blue's films are among green's",
+            (f"; of the two models alone, offline: {said.offline.share:.2%}", "dim"),
+        ),
+    )
+    lines.add_row("noise", f"blue's own second answer: {said.noise.share:.2%}, in {said.noise.pairs} pairs")
+    lines.add_row("verdict", Text.assemble(paint.name("green"), f" is {said.verdict.state}"))
+    for finding in said.verdict.findings:
+        lines.add_row("", Text(finding.words, style="dim"))
+    lines.add_row("next", Text(command, style="bold"))
+    yield lines
 
 
 def _headline(text: str) -> Iterator[RenderableType]:

@@ -10,6 +10,7 @@ from typing import Final
 from mesh import contract
 from mesh.words import duration
 from rollout.demo.obeyed import Obeyed
+from rollout.demo.overlap import TOP, Overlap
 from rollout.demo.tally import Tally, tolerance
 from rollout.tracetree import Node, walk
 
@@ -95,6 +96,28 @@ def shadowed(calls: int, shadows: Mapping[str, int]) -> Promise:
     return Promise(
         "every call is shadowed", kept, f"{calls} calls, {shadows['begun']} shadows: {fates or 'none'}"
     )
+
+
+def recorded(shadows: Mapping[str, int], outcomes: Mapping[str, int]) -> Promise:
+    """Every shadow that was begun is a pair in the store, and was compared."""
+    begun, compared = shadows["begun"], outcomes.get("compared", 0)
+    kept = 0 < begun == compared == sum(outcomes.values())
+    fates = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    return Promise("every shadow is a pair in the store", kept, f"{begun} shadows, {fates or 'no pair'}")
+
+
+def same_overlap(recorded: Overlap, offline: Overlap) -> Promise:
+    """What was measured on live traffic is what the two models say of themselves: to the last film."""
+    kept = recorded.pairs > 0 and recorded == offline
+    figures = f"of {TOP * recorded.pairs} films {recorded.common} in both; offline {offline.common}"
+    return Promise("the overlap of the top 10 is the one computed offline", kept, figures)
+
+
+def itself(color: str, noise: Overlap) -> Promise:
+    """A model that is asked twice says the same."""
+    kept = noise.pairs > 0 and noise.common == TOP * noise.pairs
+    figures = f"{noise.pairs} pairs, {TOP * noise.pairs - noise.common} films differ"
+    return Promise(f"{color} agrees with itself", kept, figures)
 
 
 def traced(roots: Sequence[Node]) -> Promise:

@@ -18,13 +18,13 @@ from rollout.demo import finale, requests
 from rollout.demo.admin import Admin
 from rollout.demo.client import Recommender
 from rollout.demo.obeyed import Probe
-from rollout.demo.promises import traced
+from rollout.demo.promises import itself, recorded, same_overlap, traced
 from rollout.demo.replay import RATE, Replay, running
 from rollout.demo.show import Terminal
 from rollout.demo.stage import as_data
-from rollout.demo.story import Story
+from rollout.demo.story import CRITERIA, Story
 from rollout.failure import Exit, Failure
-from rollout.local import Mesh, Places
+from rollout.local import SERVICE, Mesh, Places
 from rollout.processes import Processes
 from rollout.report import Report
 from rollout.view.trace import as_data as trace_data
@@ -58,7 +58,15 @@ async def demo(folder: Path, console: Console, *, calls: int = CALLS, rate: floa
             mesh.trace_file, contract.ROLE_FALLBACK
         ),
     }
+    from rollout.demo import pairs  # heavy: only now there is something to read
+
+    said = pairs.read(mesh.store, primary="blue", color="green", criteria=CRITERIA)
     promises = story.promises
+    promises += [
+        recorded(story.shadows, said.outcomes),
+        same_overlap(said.recorded, said.offline),
+        itself("blue", said.noise),
+    ]
     if not any(name.startswith("OTEL_") for name in os.environ):  # else traces may go elsewhere, or nowhere
         promises.append(traced(next(iter(traces.values()))))
     data: dict[str, Any] = {
@@ -66,13 +74,23 @@ async def demo(folder: Path, console: Console, *, calls: int = CALLS, rate: floa
         "seconds": round(took, 1),
         "promises": [asdict(promise) for promise in promises],
         "stages": [as_data(stage) for stage in story.stages],
+        "shadow": {"store": str(mesh.store), **pairs.as_data(said)},
         "traces": {headline: trace_data(trace) for headline, trace in traces.items()},
     }
     lines = [
-        *finale.show(story.stages, promises, traces),
-        Text(f"{duration(took)} in all; logs and traces: {folder}", style="dim"),
+        *finale.show(story.stages, promises, traces, finale.verdict(said, _next(mesh))),
+        Text(f"{duration(took)} in all; logs, traces and pairs: {folder}", style="dim"),
     ]
     return Report(data, lines, Exit.OK if data["kept"] else Exit.FAILED)
+
+
+def _next(mesh: Mesh) -> str:
+    """The command that says more of the pairs; from where the demo was started, if its files are below."""
+    store, document = (
+        path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        for path in (mesh.store, mesh.document)
+    )
+    return f"verdigris report {SERVICE} --store {store} --criteria {document}"
 
 
 async def _tell(mesh: Mesh, log: requests.Log, console: Console, *, calls: int, rate: float) -> Story:

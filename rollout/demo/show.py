@@ -38,6 +38,8 @@ class Terminal:
 
     def edited(self, made: Edit) -> None:
         self._console.print(Text.assemble(("$ ", "dim"), (made.command, "bold")))
+        if made.says:
+            self._console.print(Text(f"  {made.says}", style="dim"))
         measured = made.obeyed
         after = duration(measured.seconds) if measured.in_time else "never"
         words = Text.assemble("  obeyed after ", (after, "bold"), (f" ({measured.shown_by}); ", "dim"))

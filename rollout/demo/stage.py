@@ -21,6 +21,8 @@ class Edit:
     traffic: Traffic
     obeyed: Obeyed
     convergence: Convergence
+    says: str = ""
+    """What the document says now, in words, where the command does not tell."""
 
 
 @dataclass(slots=True)

@@ -8,9 +8,13 @@ import asyncio
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
+from mesh import contract
 from mesh.consul import Consul
+from mesh.shadowing import IGNORED, RANKING, Compare, Criteria, OutputRule
+from mesh.shadowing_words import compared, required
 from mesh.traffic import GRAIN, Traffic
 from rollout import edit, operate
 from rollout.convergence import converge
@@ -28,6 +32,11 @@ from rollout.operate import Terms
 from rollout.view.change import Change
 
 SALT = "green-v3"
+NOISE = 1000
+"""Hundredths of a percent of blue's calls that blue answers twice."""
+COMPARE = Compare((("items", OutputRule(RANKING)), ("scores", OutputRule(IGNORED))))
+"""The two models score on scales of their own; what compares is who stands among the ten."""
+CRITERIA = Criteria(scores=(("items", 0.2),), p99=None)
 CANARY = 0.10
 HALF = 0.50
 
@@ -49,6 +58,8 @@ class Story:
         self, mesh: Mesh, log: Log, consul: Consul, replay: Replay, probe: Probe, admin: Admin, show: Show
     ) -> None:
         self.stages: list[Stage] = []
+        self.shadows: dict[str, int] = {}
+        """Of green, in the end: how many were begun, and what became of them."""
         self._mesh = mesh
         self._users = log.users
         self._consul = consul
@@ -65,14 +76,15 @@ class Story:
         return found + [promise for stage in self.stages for promise in stage.promises]
 
     async def tell(self, calls: int) -> None:
-        """The whole story; `calls` are those of a long stage, a short one has half of them."""
+        """The whole story; `calls` are those of a long stage, a short one has half of them, the shadow twice."""
         blue = await self.all_on_blue(calls)
-        await self.shadow(calls, blue)
+        await self.shadow(2 * calls, blue)
         canary = await self.canary(calls)
         half = await self.half(calls, canary)
         await self.cut_over(calls // 2, half)
         await self.green_breaks(calls // 2)
         await self.rollback(calls, half)
+        self.shadows = await self._admin.shadows("green")
 
     async def all_on_blue(self, calls: int) -> Tally:
         stage = self._open("today", "All on blue", "the model of today serves everybody")
@@ -87,8 +99,19 @@ class Story:
             "shadow", "Shadow green", "green gets a copy of every call; nobody sees its answers"
         )
         stage.target = {"blue": 1.0}
-        made = await self._apply(lambda now: edit.mirrored(_there(now), {"green": GRAIN}, timeout=2.0))
-        await self._edited(stage, "mirror recommender green=100 --timeout 2s", made)
+
+        made = await self._apply(lambda now: replace(_there(now), compare=COMPARE, criteria=CRITERIA))
+        self._mesh.document.write_bytes(edit.written(made.traffic))
+        put = f"consul kv put {contract.traffic_key(SERVICE)} @{self._mesh.document.name}"
+        says = f"compare {compared(COMPARE)}; ready if {required(CRITERIA)}"
+        await self._edited(stage, put, made, says=says)
+
+        def mirrored(now: Traffic | None) -> Traffic:
+            after = edit.mirrored(_there(now), {"green": GRAIN}, timeout=2.0)
+            return edit.mirrored(after, {"blue": NOISE}, timeout=2.0, role=contract.ROLE_NOISE)
+
+        command = "verdigris mirror recommender green=100 --noise 10 --timeout 2s"
+        await self._edited(stage, command, await self._apply(mirrored))
         begun = (await self._admin.shadows("green"))["begun"]
         await self._watch(stage, calls)
         stage.shadows = await self._settled_shadows(begun + stage.tally.calls)
@@ -103,7 +126,7 @@ class Story:
         )
         stage.target, stage.by_users = {"blue": 1 - CANARY, "green": CANARY}, True
         made = await self._apply(lambda now: edit.unmirrored(_there(now), ()))
-        await self._edited(stage, "mirror recommender --off", made)
+        await self._edited(stage, "verdigris mirror recommender --off", made)
         await self._shift(
             stage, "blue=90 green=10", {"blue": 9000, "green": 1000}, shows=("green", self._users)
         )
@@ -154,7 +177,7 @@ class Story:
         )
         stage.target, stage.by_users = {"blue": 1 - HALF, "green": HALF}, True
         made = await operate.rollback(self._consul, SERVICE, to=None, terms=Terms(wait=None))
-        await self._edited(stage, "rollback recommender", made)
+        await self._edited(stage, "verdigris rollback recommender", made)
         await self._mesh.start_model("green")
         back = await self._probe.answer_by("green", half.users_of("green"), since=time.monotonic())
         self._happened(stage, "green is healthy again and answers", back)
@@ -187,13 +210,21 @@ class Story:
             after = edit.shift(now or Traffic(split=()), split)
             return edit.keyed(after, metadata=KEY, salt=SALT)
 
-        await self._edited(stage, f"shift recommender {words}", await self._apply(change), shows=shows)
+        await self._edited(
+            stage, f"verdigris shift recommender {words}", await self._apply(change), shows=shows
+        )
 
     async def _apply(self, change: operate.Edit) -> Change:
         return await operate.apply(self._consul, SERVICE, change, did="", terms=Terms(wait=None))
 
     async def _edited(
-        self, stage: Stage, command: str, made: Change, *, shows: tuple[str, Iterable[int]] | None = None
+        self,
+        stage: Stage,
+        command: str,
+        made: Change,
+        *,
+        shows: tuple[str, Iterable[int]] | None = None,
+        says: str = "",
     ) -> None:
         """Measure the edit; calls that start from here on count for the stage."""
         since = made.written_at
@@ -203,7 +234,7 @@ class Story:
             probing = self._probe.table_at(made.revision, since=since)
         converging = converge(self._consul, SERVICE, made.revision, since=since, within=operate.WAIT)
         obeyed, convergence = await asyncio.gather(probing, converging)
-        stage.edits.append(Edit(f"verdigris {command}", made.revision, made.traffic, obeyed, convergence))
+        stage.edits.append(Edit(command, made.revision, made.traffic, obeyed, convergence, says))
         self._show.edited(stage.edits[-1])
         stage.tally = self._replay.begin()
 

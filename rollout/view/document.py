@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mesh import contract
 from mesh.problem import legible
+from mesh.shadowing_words import compared, recorded, required
 from mesh.traffic import Problem, Traffic, to_json
 from mesh.words import duration, percent
 from rollout.view import paint
@@ -53,7 +54,14 @@ def _rules(traffic: Traffic) -> list[tuple[str, Text]]:
         rules.append(("sticky by", Text(f"{traffic.key.metadata}{salt}")))
     for shadow in traffic.mirror:
         share = f" {percent(shadow.weight)} %, within {duration(shadow.timeout)}"
-        rules.append(("shadow", Text.assemble(paint.name(shadow.color), share)))
+        rules.append((shadow.role, Text.assemble(paint.name(shadow.color), share)))
+    for word, said in (
+        ("record", recorded(traffic.record)),
+        ("compare", compared(traffic.compare)),
+        ("ready if", required(traffic.criteria)),
+    ):
+        if said:
+            rules.append((word, Text(said)))
     for override in traffic.overrides:
         wanted = " and ".join(f"{name}: {value}" for name, value in override.metadata)
         rules.append(("override", Text.assemble(f"{wanted} → ", paint.name(override.color))))

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mesh import contract
 from mesh.traffic import Share
 from rollout.history import Revision, twins
 from rollout.view import paint
@@ -73,7 +74,14 @@ def _split(revision: Revision) -> Text:
 
 def _shadow(revision: Revision) -> Text:
     mirrors = revision.traffic.mirror if revision.traffic else ()
-    return paint.legend([Share(each.color, each.weight) for each in mirrors], unit="")
+    said = [
+        Text.assemble(
+            paint.legend([Share(each.color, each.weight)], unit=""),
+            (" noise" if each.role == contract.ROLE_NOISE else "", "dim"),
+        )
+        for each in mirrors
+    ]
+    return Text("  ").join(said)
 
 
 def _note(revision: Revision, twin: int | None) -> Text:

@@ -22,6 +22,7 @@ def as_data(mesh: Mesh) -> dict[str, Any]:
         "consul": mesh.consul,
         "models": {color: mesh.address(color) for color in COLORS},
         "trace_file": str(mesh.trace_file),
+        "store": str(mesh.store),
         "logs": {name: str(part.log) for name, part in mesh.parts.items()},
         "pids": {name: part.pid for name, part in mesh.parts.items()},
     }
@@ -39,7 +40,7 @@ def show(mesh: Mesh, folder: str) -> Iterator[RenderableType]:
     where.add_row("admin", f"http://{mesh.admin}/table", "and /metrics, /healthz, /readyz")
     for color in COLORS:
         where.add_row(Text.assemble("model server ", paint.name(color)), mesh.address(color), "")
-    where.add_row("logs and traces", folder, "")
+    where.add_row("logs, traces, pairs", folder, "")
     yield Padding(Fitting(where), (1, 0))
     yield Text("Try, in another terminal:")
     address = "" if mesh.consul == "127.0.0.1:8500" else f" --consul-addr {mesh.consul}"
@@ -48,7 +49,8 @@ def show(mesh: Mesh, folder: str) -> Iterator[RenderableType]:
     tries.add_column(style="dim")
     for command, why in (
         ("status", "document, endpoints, sidecars"),
-        (f"mirror {SERVICE} green=100", "shadow: users go on seeing blue"),
+        (f"mirror {SERVICE} green=100 --noise 10", "shadow: users go on seeing blue"),
+        (f"report {SERVICE}", "how green compares, and whether it is ready"),
         (f"shift {SERVICE} blue=90 green=10 --key x-user-id", "canary: 10 % of the users"),
         (f"shift {SERVICE} blue=0 green=100", "blue/green: everything at once"),
         (f"rollback {SERVICE}", "the document before that"),

@@ -1,5 +1,9 @@
 """The traffic document: what is accepted means what it says, and what is refused says why."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +24,7 @@ from mesh.traffic import (
     parse,
     to_json,
 )
+from mesh.traffic_form import TrafficForm
 from tests.mesh.documents import traffics
 from tests.mesh.invalid_documents import INVALID
 from tests.mesh.refused import Refused
@@ -176,6 +181,15 @@ def test_all_problems_are_reported_at_once() -> None:
         "compare.outputs.items.as",
     }
     assert len(str(refusal.value).splitlines()) == len(refusal.value.problems)
+
+
+def test_the_document_in_the_readme_is_accepted() -> None:
+    """Whoever begins begins with it, and it names every field there is."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (shown,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    parse(shown.encode())
+    assert list(json.loads(shown)) == list(TrafficForm.model_fields)
+    assert re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE) == list(TrafficForm.model_fields)
 
 
 def test_a_document_of_a_thousand_mistakes_is_explained_briefly() -> None:

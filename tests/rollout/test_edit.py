@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh.contract import ROLE_NOISE
+from mesh.shadowing import Compare, Criteria, Record
 from mesh.traffic import GRAIN, Invalid, Key, Mirror, Override, Share, Traffic, default, parse
 from rollout import edit
 from tests.mesh.documents import traffics
@@ -99,6 +101,24 @@ def test_a_mirror_of_0_is_taken_out() -> None:
     assert edit.mirrored(RICH, {"green": 0}, timeout=None) == replace(RICH, mirror=())
 
 
+def test_noise_and_a_shadow_of_a_colour_are_set_apart() -> None:
+    both = edit.mirrored(RICH, {"green": 100}, timeout=None, role=ROLE_NOISE)
+    assert both.mirror == (Mirror("green", 2500, 2.0), Mirror("green", 100, role=ROLE_NOISE))
+    assert edit.mirrored(both, {"green": 0}, timeout=None).mirror == (both.mirror[1],)
+    assert edit.mirrored(both, {"green": 0}, timeout=None, role=ROLE_NOISE) == RICH
+    assert edit.unmirrored(both, ["green"]).mirror == ()
+
+
+def test_noise_without_a_colour_is_of_the_one_that_serves_most() -> None:
+    assert edit.noise(["10"], RICH) == {"blue": 1000}
+    assert edit.noise(["0.5%"], edit.shift(RICH, {"green": GRAIN})) == {"green": 50}
+    assert edit.noise(["green=10", "20"], RICH) == {"green": 1000, "blue": 2000}
+    with pytest.raises(ValueError, match="blue stands twice"):
+        edit.noise(["blue=10", "20"], RICH)
+    with pytest.raises(ValueError, match="no number"):
+        edit.noise(["some"], RICH)
+
+
 def test_mirrors_are_taken_out_by_name_or_all() -> None:
     two = edit.mirrored(RICH, {"red": 100}, timeout=None)
     assert [each.color for each in edit.unmirrored(two, ["green"]).mirror] == ["red"]
@@ -122,7 +142,11 @@ def test_the_colours_of_a_document_are_those_that_it_sends_calls_to() -> None:
     assert edit.colors_of(traffic) == ("blue", "green")
 
 
-def test_a_note_is_no_route() -> None:
+def test_what_is_said_of_answers_is_no_route_and_a_note_neither() -> None:
+    """So a rollback goes back to where calls went before, though somebody has changed a criterion since."""
     assert edit.same_routes(RICH, edit.noted(RICH, "something else"))
+    said = replace(RICH, record=Record(1), compare=Compare(comparator="a"), criteria=Criteria(pairs=1))
+    assert edit.same_routes(RICH, said)
+    assert not edit.same_routes(RICH, edit.mirrored(RICH, {"blue": 100}, timeout=None, role=ROLE_NOISE))
     assert not edit.same_routes(RICH, edit.unkeyed(RICH))
     assert not edit.same_routes(RICH, None)

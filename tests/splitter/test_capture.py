@@ -84,6 +84,45 @@ class TestAPair:
                 said(found.primary_block)[b"grpc-status"] == said(found.shadow_block)[b"grpc-status"] == b"0"
             )
 
+    async def test_what_its_own_color_answered_after_all_is_compared_with_nobody(self) -> None:
+        """Blue failed and green took over: green agrees with green, which says nothing of green against blue."""
+        async with capturing(shadowed(split={"blue": 100, "green": 0})) as captured:
+            at = captured.at
+            call = at.client.call(SAFE)
+            (await at.green.request()).answer()
+            (await at.blue.request()).refuse(14)
+            (await at.green.request()).answer()
+            assert (await call.end()).fields[b"x-verdigris-color"] == b"green"
+            labels = (await captured.pair()).labels
+            assert (labels.outcome, labels.reason) == ("dropped", "fallback")
+            assert (labels.primary_color, labels.shadow_color) == ("green", "green")
+
+    async def test_noise_beside_what_another_color_answered_after_all_is_none(self) -> None:
+        noise = {"color": "blue", "percent": 100, "as": "noise"}
+        async with capturing({"split": {"blue": 100, "green": 0}, "mirror": [noise]}) as captured:
+            at = captured.at
+            call = at.client.call(SAFE)
+            for request in [await at.blue.request() for _ in range(2)]:
+                if b"x-verdigris-role" in request.fields:
+                    request.answer()
+                else:
+                    request.refuse(14)
+            (await at.green.request()).answer()
+            await call.end()
+            labels = (await captured.pair()).labels
+            assert (labels.role, labels.outcome, labels.reason) == ("noise", "dropped", "fallback")
+
+    async def test_noise_that_blue_answered_twice_is_compared(self) -> None:
+        noise = {"color": "blue", "percent": 100, "as": "noise"}
+        async with capturing({"split": {"blue": 100, "green": 0}, "mirror": [noise]}) as captured:
+            at = captured.at
+            call = at.client.call(SAFE)
+            for request in [await at.blue.request() for _ in range(2)]:
+                request.answer()
+            await call.end()
+            labels = (await captured.pair()).labels
+            assert (labels.role, labels.outcome, labels.reason) == ("noise", "compared", "")
+
     async def test_it_says_who_answered_how_and_how_long_it_took(self) -> None:
         async with capturing() as captured:
             at = captured.at

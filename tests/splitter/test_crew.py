@@ -95,6 +95,7 @@ def table(revision: int, *rows: dict[str, Any]) -> dict[str, Any]:
         "counts": {"blue": 2, "(none)": 1},
         "mirrored": {},
         "noise": {"blue": 2},
+        "recorders": [{"pid": 7, "restarts": 0, "waiting": 0}],
         "clients": 3,
         "in_flight": 1,
     }

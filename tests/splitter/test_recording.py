@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from mesh.consul import Instance
 from shadow import wire
 from splitter.facts import Facts
 from splitter.recording import Recording
+from tests.until import until
 
-WITHIN = 30.0
 MIRRORED = b'{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 100}]}'
 PLAIN = b'{"split": {"blue": 100}}'
 
@@ -39,15 +39,6 @@ print("ended", file=log)
 
 def facts(raw: bytes, *instances: Instance, revision: int = 1) -> Facts:
     return Facts(traffic.parse(raw), raw=raw, revision=revision, instances=instances)
-
-
-async def until(holds: Callable[[], object]) -> None:
-    """Return when it does: what another process does is seen by looking."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.01)
 
 
 class Watched:
@@ -176,4 +167,21 @@ async def test_in_the_end_it_gets_what_is_left_and_ends_by_itself(tmp_path: Path
         at.recording.learn(facts(MIRRORED))
         await at.until("begun")
         at.offer("last")
+    assert at.lines[-2:] == [f"{wire.PAIR} last", "ended"]
+
+
+async def test_what_comes_after_the_end_is_too_late_and_no_error(tmp_path: Path) -> None:
+    """Consul may tell news while the recorder writes the last pairs."""
+    go = tmp_path / "go"
+    slow = f"import os, time\n        while b'last' in body and not os.path.exists({str(go)!r}): time.sleep(0.01)"
+    async with watched(tmp_path, slow) as at:
+        at.recording.learn(facts(MIRRORED))
+        await at.until("begun")
+        at.offer("last")
+        ending = asyncio.create_task(at.recording.finish())
+        await at.until(f"{wire.PAIR} last")
+        at.recording.learn(facts(PLAIN, revision=2))
+        at.recording._flush()
+        go.touch()
+        await ending
     assert at.lines[-2:] == [f"{wire.PAIR} last", "ended"]

@@ -169,6 +169,13 @@ class TestMirrors:
         other = table(document.replace("50", "25"), previous=after)
         assert [other.mirrors[0].sampler.take() for _ in range(4)] == [False, False, False, True]
 
+    async def test_so_does_the_counter_of_the_pairs_that_are_recorded(self) -> None:
+        document = '{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 50}], "record": {"percent": 50}}'
+        before = table(document)
+        assert [before.mirrors[0].recorded.take() for _ in range(3)] == [False, True, False]
+        after = table(document.replace('"percent": 50}]', '"percent": 25}]'), previous=before)
+        assert after.mirrors[0].recorded.take()
+
     async def test_noise_and_a_shadow_of_the_same_share_go_on_each_where_it_stood(self) -> None:
         mirror = [{"color": "blue", "percent": 50}, {"color": "blue", "percent": 50, "as": "noise"}]
         document = json.dumps({"split": {"blue": 100}, "mirror": mirror})

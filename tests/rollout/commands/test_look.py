@@ -93,6 +93,14 @@ async def test_the_history_is_limited_newest_first(site: Site) -> None:
     assert "and 1 older" in (await site.run("history", site.service, "--limit", "2")).stdout
 
 
+async def test_the_history_tells_noise_from_shadows(site: Site) -> None:
+    async with sidecar(site.address, site.service):
+        await site.ask("shift", site.service, "blue=100")
+        await site.ask("mirror", site.service, "green=25", "--noise", "10")
+        text = (await site.run("history", site.service)).stdout
+    assert "green 25  blue 10 noise" in text
+
+
 async def test_a_history_of_nothing_is_no_error(site: Site) -> None:
     result = await site.run("history", site.service)
     assert result.exit_code == Exit.OK

@@ -1,5 +1,6 @@
 """`shift`, `mirror` and `rollback` on a real Consul, as an operator sees them."""
 
+import json
 import re
 from typing import Any
 
@@ -86,6 +87,44 @@ async def test_a_mirror_sets_changes_and_takes_out_shadows(site: Site) -> None:
     assert "mirror" not in await site.document()
 
 
+async def test_noise_is_set_beside_shadows_and_told_in_words(site: Site) -> None:
+    """Of the colour that serves most, unless one is named."""
+    await site.put(b'{"split": {"blue": 90, "green": 10}}')
+    result = await site.run("mirror", site.service, "green=100", "--noise", "10", "--timeout", "2s")
+    assert result.exit_code == Exit.OK
+    assert "shadow green 100 %, noise 10 %" in result.stdout
+    assert re.search(r"noise +blue 10 %, within 2 s", result.stdout)
+    assert (await site.document())["mirror"] == [
+        {"color": "green", "percent": 100, "timeout": "2s"},
+        {"color": "blue", "percent": 10, "timeout": "2s", "as": "noise"},
+    ]
+    await site.ask("mirror", site.service, "--noise", "blue=0", "--noise", "green=5")
+    assert [(each["color"], each.get("as")) for each in (await site.document())["mirror"]] == [
+        ("green", None),
+        ("green", "noise"),
+    ]
+    await site.ask("mirror", site.service, "green", "--off")
+    assert "mirror" not in await site.document()
+
+
+async def test_what_an_edit_does_not_change_stays_what_is_said_of_shadows_too(site: Site) -> None:
+    said = {
+        "record": {"payloads": "differing"},
+        "compare": {"outputs": {"items": {"as": "ranking", "overlap": 80}}},
+        "criteria": {"scores": {"items": 60}, "p99": "off"},
+    }
+    await site.put(json.dumps({"split": {"blue": 100}} | said).encode())
+    await site.ask("shift", site.service, "blue=90", "green=10")
+    assert await site.document() == {"split": {"blue": 90, "green": 10}} | said
+    status = await site.run("status", site.service)
+    for line in (
+        r"record +payloads only of those that differ",
+        r"compare +items as ranking, overlap at least 80 %",
+        r"ready if +items at least 60 %, p99 whatever it is",
+    ):
+        assert re.search(line, status.stdout)
+
+
 async def test_one_shadow_of_two_is_taken_out_by_name(site: Site) -> None:
     await site.put(b'{"split": {"blue": 100}}')
     await site.ask("mirror", site.service, "green=50", "red=0.5")
@@ -135,6 +174,8 @@ async def test_a_service_with_a_model_server_a_sidecar_or_a_document_is_known(si
 async def test_a_mirror_of_nothing_is_a_usage_error(site: Site) -> None:
     assert (await site.run("mirror", site.service)).exit_code == Exit.USAGE
     assert (await site.run("mirror", site.service, "green=5", "--timeout", "2")).exit_code == Exit.USAGE
+    assert (await site.run("mirror", site.service, "--noise", "all")).exit_code == Exit.USAGE
+    assert (await site.run("mirror", site.service, "--off", "--noise", "5")).exit_code == Exit.USAGE
 
 
 async def test_off_with_a_share_is_a_usage_error_and_not_a_success_that_did_nothing(site: Site) -> None:

@@ -4,6 +4,7 @@ from mesh import contract
 from mesh.tracefile import Span
 from rollout.demo import promises
 from rollout.demo.obeyed import FIRST_ANSWER, Obeyed
+from rollout.demo.overlap import Overlap
 from rollout.demo.tally import Tally
 from rollout.tracetree import tree
 from tests.rollout.demo.test_tally import answer, tally
@@ -77,6 +78,29 @@ def test_every_call_has_a_shadow_that_ended_well() -> None:
     assert not promises.shadowed(10, {"begun": 9, "completed": 9}).kept
     assert not promises.shadowed(10, {"begun": 10, "completed": 9}).kept, "one disappeared"
     assert not promises.shadowed(10, {"begun": 10, "completed": 9, "dropped": 1}).kept
+
+
+def test_every_shadow_is_a_pair_in_the_store() -> None:
+    assert promises.recorded({"begun": 10}, {"compared": 10}).kept
+    assert not promises.recorded({"begun": 10}, {"compared": 9}).kept, "one disappeared"
+    assert not promises.recorded({"begun": 10}, {"compared": 10, "dropped": 1}).kept, "one is there twice"
+    assert not promises.recorded({"begun": 10}, {"compared": 9, "dropped": 1}).kept
+    assert not promises.recorded({"begun": 0}, {}).kept
+
+
+def test_the_overlap_is_that_of_the_models_to_the_last_film() -> None:
+    """Also where one film too many and one too few make the same mean."""
+    assert promises.same_overlap(Overlap(500, 1192), Overlap(500, 1192)).kept
+    broken = promises.same_overlap(Overlap(500, 1192), Overlap(500, 1191))
+    assert not broken.kept
+    assert broken.figures == "of 5000 films 1192 in both; offline 1191"
+    assert not promises.same_overlap(Overlap(0, 0), Overlap(0, 0)).kept
+
+
+def test_a_model_that_is_asked_twice_says_the_same() -> None:
+    assert promises.itself("blue", Overlap(50, 500)).kept
+    assert not promises.itself("blue", Overlap(50, 499)).kept
+    assert not promises.itself("blue", Overlap(0, 0)).kept
 
 
 def test_a_shadowed_call_is_one_tree_with_both_legs_and_their_servers() -> None:

@@ -1,0 +1,1 @@
+"""What a shadow costs the caller it copies: nothing, whatever becomes of the shadow and of the recorder."""
