@@ -87,7 +87,7 @@ def worst_output(scope: Scope, limit: int, output: str) -> Select[tuple[int]]:
 
 
 def _below_one(table: Table) -> Condition:
-    """In SQL's own letters: a partial index serves no condition whose value comes later."""
+    """In SQL's own letters: a plan that is made before values are known could not use the partial index."""
     return table.c.score < literal_column("1", Double)
 
 

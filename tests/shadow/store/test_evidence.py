@@ -19,8 +19,9 @@ def test_an_empty_scope_is_evidence_of_nothing(store: Store) -> None:
 
 
 def test_pairs_are_in_the_order_of_time_whichever_source_told_them_first(store: Store) -> None:
-    late = recorded(1, differing(0.2), source="host-2", at=BEGIN + 99 * SECOND)
-    store.add([late, recorded(3, differing(0.6)), recorded(2)])
+    late = recorded(1, differing(0.2), source="host-1", at=BEGIN + 99 * SECOND)
+    store.add([late])
+    store.add([recorded(3, differing(0.6), source="host-2"), recorded(2, source="host-2")])
     found = store.evidence(SCOPE)
     assert found.bucket.tolist() == [2, 3, 1]
     assert found.agrees.tolist() == [True, False, False]
