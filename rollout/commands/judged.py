@@ -1,4 +1,4 @@
-"""What `report` and `replay` have in common: exit codes, which store, which criteria, how a report is shown."""
+"""What `report` and `replay` have in common: exit codes, which criteria, how a report is shown."""
 
 import time
 from collections.abc import Callable
@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mesh import quantity
-from rollout.commands.up import RUN
 from rollout.failure import Exit, Failure, Judged
 from rollout.report import Report
 
-if TYPE_CHECKING:  # SQL, templates and plots take a second to import: not for `verdigris status`
+if TYPE_CHECKING:  # templates and plots take a second to import: not for `verdigris status`
     from shadow.report.report import Report as Judgement
-    from shadow.store.store import Store
-
-STORE: Final = RUN / "up" / "shadow.db"
-"""Where `verdigris up` keeps its pairs."""
-
 
 _TRANSLATED: Final = {Exit.USAGE: Judged.USAGE, Exit.FAILED: Judged.UNAVAILABLE}
 
@@ -42,12 +36,8 @@ class Judging(click.Command):
 
 def judging(answer: Callable[[], Report]) -> Report:
     """The answer; what fails on the way has an exit code that is no verdict."""
-    from shadow.store.fault import StoreError
-
     try:
         return answer()
-    except StoreError as error:
-        raise Failure(Judged.UNAVAILABLE, str(error)) from None
     except KeyboardInterrupt:
         raise Failure(Judged.INTERRUPTED, "stopped by SIGINT; nothing was judged") from None
     except Failure as failure:
@@ -59,13 +49,6 @@ def judging(answer: Callable[[], Report]) -> Report:
         ) from None
 
 
-store_option = click.option(
-    "--store",
-    envvar="VERDIGRIS_STORE",
-    show_envvar=True,
-    metavar="URL",
-    help=f"Where the pairs are: a file, sqlite:///FILE or postgresql://…; else {STORE}, if it is there.",
-)
 criteria_option = click.option(
     "--criteria",
     "criteria_file",
@@ -87,20 +70,6 @@ worst_option = click.option(
     metavar="N",
     help="So many of the worst disagreements, with request and both answers.",
 )
-
-
-def opened(url: str | None, *, read_only: bool) -> "Store":
-    """The store that is named, or the one of `verdigris up`; Failure if there is none."""
-    from shadow.store.store import Store
-
-    if url is None:
-        if not STORE.exists():
-            hint = (
-                "Name one with --store or VERDIGRIS_STORE: the one that the splitter was given with --store."
-            )
-            raise Failure(Judged.UNAVAILABLE, f"no store is named, and there is no {STORE} here", hint=hint)
-        url = str(STORE)
-    return Store.open(url, read_only=read_only)
 
 
 def moment(text: str | None, now: float) -> int | None:

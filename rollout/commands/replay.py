@@ -15,6 +15,8 @@ from mesh.address import Address
 from mesh.consul import Consul, ConsulAddress
 from rollout.commands import judged
 from rollout.commands.number import Number
+from rollout.commands.pairs import opened as opened_store
+from rollout.commands.pairs import store_option
 from rollout.commands.report import Wanted, named, one
 from rollout.criteria import Terms, terms
 from rollout.failure import JUDGED, Exit, Failure, Judged
@@ -67,7 +69,7 @@ class Rate(click.ParamType[float]):
 @judged.criteria_option
 @judged.html_option
 @judged.worst_option
-@judged.store_option
+@store_option
 @consul_options
 @json_option
 def replay(
@@ -111,7 +113,7 @@ def replay(
         )
         pace = Pace(rate=rate, at_once=at_once, timeout=timeout)
         address = consul_address(consul_addr, consul_token_file)
-        with judged.opened(store, read_only=False) as opened:
+        with opened_store(store, read_only=False) as opened:
             found = asyncio.run(_found(address, service, to, target, criteria_file))
             held = _without_latencies(found[0])
             progress = Progress(console(stderr=True), to, str(wanted.run))
@@ -178,6 +180,7 @@ async def _run(
     limit: int | None,
     progress: Progress,
 ) -> None:
+    from shadow.comparison.custom import NotInstalled
     from shadow.replay.keeping import Keeping, requests
     from shadow.replay.replay import Replay, Unreachable
 
@@ -186,7 +189,10 @@ async def _run(
         hint = 'Splitters keep them if the document says "record": {"payloads": "all"}, and the store was given one.'
         message = f"{store.name} has no request of {wanted.service} with its payload in this period"
         raise Failure(Judged.UNAVAILABLE, message, hint=hint)
-    keeping = Keeping(store, held.traffic.compare, held.traffic.record)
+    try:
+        keeping = Keeping(store, held.traffic.compare, held.traffic.record)
+    except NotInstalled as error:
+        raise Failure(Judged.UNAVAILABLE, str(error)) from None
     replay = Replay(str(wanted.run), targets, pace, keep=keeping.keep, finished=progress.finished)
     with progress.shown(number):
         try:

@@ -10,6 +10,8 @@ import click
 from mesh import contract
 from mesh.consul import Consul
 from rollout.commands import judged
+from rollout.commands.pairs import opened as opened_store
+from rollout.commands.pairs import store_option
 from rollout.criteria import Terms, terms
 from rollout.failure import JUDGED, Exit, Failure, Judged
 from rollout.report import Report, consul_address, consul_options, finish, json_option
@@ -44,7 +46,7 @@ class Wanted:
 @judged.criteria_option
 @judged.html_option
 @judged.worst_option
-@judged.store_option
+@store_option
 @consul_options
 @json_option
 def report(
@@ -77,7 +79,7 @@ def report(
             run,
             worst,
         )
-        with judged.opened(store, read_only=True) as opened:
+        with opened_store(store, read_only=True) as opened:
             held = asyncio.run(_terms(service, criteria_file, consul_addr, consul_token_file))
             colors = (color,) if color else _colors(opened, wanted)
             return judged.answered(service, [one(opened, wanted, each, held, now) for each in colors], html)

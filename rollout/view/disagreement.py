@@ -1,6 +1,6 @@
 """One pair that disagrees, in the terminal: what was asked, both answers side by side, and how to see its trace."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -11,7 +11,7 @@ from rich.text import Text
 from rollout.view import paint
 from shadow.report import words
 from shadow.report.report import Difference, Disagreement
-from shadow.report.sides import Mark, Side
+from shadow.report.sides import Mark, Side, lines
 
 ROWS: Final = 10
 """Of one tensor; the page has more."""
@@ -44,18 +44,27 @@ def disagreement(pair: Disagreement) -> Iterator[RenderableType]:
             grid.add_row("", Text.assemble((each.output, "bold"), f" {each.detail}"))
     if pair.error:
         grid.add_row("error", Text(pair.error, style="red"))
-    for told, body in zip((pair.primary, pair.shadow), pair.other or (), strict=False):
-        grid.add_row(paint.name(told.color), Text(body.text))
     if pair.trace_id:
         grid.add_row("trace", Text(f"verdigris trace {pair.trace_id}", style="cyan"))
     yield Padding(grid, (0, 0, 0, 2))
     tables = [
         _side(each, side, pair) for each in pair.differences if not each.agrees for side in each.sides[:1]
     ]
+    if pair.other:
+        texts = lines(pair.other[0].text, pair.other[1].text)
+        tables = [
+            _text(told.color, text) for told, text in zip((pair.primary, pair.shadow), texts, strict=True)
+        ]
     if tables:
         beside = Table.grid(padding=(0, 3))
         beside.add_row(*tables[:3])
         yield Padding(beside, (0, 0, 0, 2))
+
+
+def _text(color: str, text: Sequence[tuple[str, bool]]) -> RenderableType:
+    shown = [Text(line, style=_STYLES[Mark.DIFFERENT] if differs else "dim") for line, differs in text[:ROWS]]
+    left = [Text(f"… {len(text) - ROWS} more", style="dim")] if len(text) > ROWS else []
+    return Group(paint.name(color), *shown, *left)
 
 
 def _side(difference: Difference, side: Side, pair: Disagreement) -> RenderableType:

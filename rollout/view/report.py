@@ -27,7 +27,9 @@ _TREND: Final = 40
 
 def show(reports: Sequence[Report]) -> Iterator[RenderableType]:
     """One after the other."""
-    for report in reports:
+    for at, report in enumerate(reports):
+        if at:
+            yield Padding(Rule(style="dim"), (1, 0, 0, 0))
         yield from _summary(report)
         if report.accounting.mirrored:
             yield from _analysis(report)
@@ -45,14 +47,14 @@ def _summary(report: Report) -> Iterator[RenderableType]:
         heading.append(f"  replay {subject.run}")
     yield heading
     state = Text.assemble((f" {words.headline(verdict.state)} ", f"bold reverse {_STYLES[verdict.state]}"))
-    missing = words.more(verdict.more_pairs) if verdict.state is State.NOT_ENOUGH_DATA else ""
+    missing = words.missing(verdict)
     yield Text.assemble(
         "\n  ", state, f"  {words.plural(verdict.pairs, 'pair')}", (f", {missing}" if missing else "")
     )
     yield _marked("", words.period(subject), "dim")
     yield _marked("", f"criteria: {report.criteria_from}", "dim")
     for fault in verdict.faults:
-        yield _marked("✗", fault, "red")
+        yield _marked("•", fault, "dim") if verdict.state is State.READY else _marked("✗", fault, "red")
     for warning in verdict.warnings:
         yield _marked("!", warning, "yellow")
     yield Padding(_criteria(verdict.findings, verdict.confidence), (1, 0, 1, 2))

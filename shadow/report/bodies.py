@@ -22,7 +22,10 @@ TEXT: Final = 2_000
 """Characters of a body that is no tensors."""
 _DIGITS: Final = 256
 """Bytes that are shown as hexadecimal digits."""
+_ROW: Final = 16
+"""Bytes a line."""
 NOT_KEPT: Final = "not kept"
+EMPTY: Final = "(no message)"
 _INPUTS: Final = {f"/inference.GRPCInferenceService/{name}" for name in ("ModelInfer", "ModelStreamInfer")}
 
 
@@ -46,7 +49,7 @@ def answer(pair: Pair, told: Answer) -> Body:
     if told.body is None:
         return Body(text=NOT_KEPT)
     body = framing.split(told.body, told.encoding)
-    return Body(text=_texts(body, open_inference.ANSWERS.get(pair.method)), size=len(told.body))
+    return Body(text=_texts(body, open_inference.ANSWERS.get(pair.method)) or EMPTY, size=len(told.body))
 
 
 def outputs(pair: Pair, told: Answer) -> tuple[dict[str, Decoded], ...]:
@@ -109,8 +112,10 @@ def _text(message: bytes, kind: Any) -> str:
         except UnicodeDecodeError:
             text = "\0"
         if not all(each.isprintable() or each in "\n\t" for each in text):
-            digits = message[:_DIGITS].hex(" ")
-            return digits + (f" … {len(message) - _DIGITS} more bytes" if len(message) > _DIGITS else "")
+            rows = [message[at : at + _ROW].hex(" ") for at in range(0, min(len(message), _DIGITS), _ROW)]
+            return "\n".join(
+                [*rows, *([f"… {len(message) - _DIGITS} more bytes"] if len(message) > _DIGITS else [])]
+            )
         with suppress(ValueError, RecursionError):  # no JSON
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     text = "".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text)

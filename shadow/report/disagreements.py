@@ -1,9 +1,8 @@
-"""A stored pair as a person looks at it: decoded, both answers beside each other, all text printable, short. Pure."""
+"""A stored pair as a person looks at it: decoded, both answers beside each other, all text short. Pure."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from mesh.problem import legible
 from shadow.pair import NO_BUCKET, Answer
 from shadow.report import bodies
 from shadow.report.report import Difference, Disagreement, Told
@@ -12,6 +11,8 @@ from shadow.store.values import Stored
 _FACTS: Final = ("status", "messages")
 _METADATA: Final = 40
 """Entries that are shown."""
+_TEXT: Final = 240
+"""Characters of one text."""
 
 
 def worst(found: Iterable[Stored], limit: int) -> tuple[Disagreement, ...]:
@@ -44,11 +45,11 @@ def shown(stored: Stored) -> Disagreement:
     primary, shadow = bodies.outputs(pair, pair.primary), bodies.outputs(pair, pair.shadow)
     differences = tuple(
         Difference(
-            output=legible(each.output),
-            measure=legible(each.measure),
+            output=_short(each.output),
+            measure=_short(each.measure),
             agrees=each.agrees,
             score=each.score,
-            detail=legible(each.detail),
+            detail=_short(each.detail),
             figures=dict(each.figures),
             sides=() if each.output in _FACTS else bodies.sides(each.output, each.measure, primary, shadow),
         )
@@ -56,30 +57,34 @@ def shown(stored: Stored) -> Disagreement:
     )
     differing = any(not each.agrees and each.sides for each in differences)
     return Disagreement(
-        source=legible(pair.id.source),
+        source=_short(pair.id.source),
         number=pair.id.number,
         at=pair.at,
-        method=legible(pair.method),
+        method=_short(pair.method),
         score=comparison.score if comparison else 0.0,
         primary=_told(pair.primary),
         shadow=_told(pair.shadow),
         differences=differences,
         request=bodies.request(pair),
         other=None if differing else (bodies.answer(pair, pair.primary), bodies.answer(pair, pair.shadow)),
-        metadata=tuple((legible(name), legible(value)) for name, value in pair.metadata[:_METADATA]),
+        metadata=tuple((_short(name), _short(value)) for name, value in pair.metadata[:_METADATA]),
         bucket=None if pair.bucket == NO_BUCKET else pair.bucket,
         revision=pair.revision,
-        trace_id=legible(pair.trace_id),
-        error=legible(comparison.error) if comparison else "",
+        trace_id=_short(pair.trace_id),
+        error=_short(comparison.error) if comparison else "",
     )
 
 
 def _told(answer: Answer) -> Told:
     return Told(
         color=answer.color,
-        status=legible(answer.status),
-        message=legible(answer.message),
+        status=_short(answer.status),
+        message=_short(answer.message),
         latency=answer.latency / 1e9,
-        endpoint=legible(answer.endpoint),
-        version=legible(answer.version),
+        endpoint=_short(answer.endpoint),
+        version=_short(answer.version),
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"

@@ -25,8 +25,8 @@ from shadow.verdict.judge import judge
 
 SLICES: Final = 60
 """Of the period, in the plots over time."""
-_FURTHER: Final = 10
-"""So many times as many disagreements are read as are shown: the same request often comes again."""
+_READ: Final = 50
+"""Disagreements that are read at least, more than are shown: the same request comes again, and many are equally bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def gather(store: Store, asked: Question, criteria: Criteria, *, criteria_from: 
         ratios=figures.ratios(primary, shadow),
         series=course(store.series(scope, SLICES), evidence, criteria),
         environment=_environment(found),
-        worst=worst(store.worst(scope, asked.worst * _FURTHER), asked.worst),
+        worst=worst(store.worst(scope, max(_READ, 5 * asked.worst)), asked.worst),
         noise=_noise_told(noise),
     )
     return printable(made)

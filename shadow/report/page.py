@@ -16,6 +16,7 @@ from shadow.report.gauge import gauge
 from shadow.report.hues import hues
 from shadow.report.plots import plots
 from shadow.report.report import Report, overall
+from shadow.report.sides import lines
 
 TEMPLATE: Final = "page.html.j2"
 
@@ -33,6 +34,7 @@ def page(reports: Sequence[Report], *, command: str = "") -> str:
     environment.globals |= {
         "words": words,
         "gauge": gauge,
+        "lines": lines,
         "hues": hues,
         "plots": lambda report: [Markup(each) for each in plots(report)],
     }

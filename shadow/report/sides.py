@@ -1,6 +1,7 @@
 """Two tensors beside each other, as a person reads them: rows of text, each with what is different about it. Pure."""
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -70,6 +71,18 @@ class Body:
     text: str = ""
     """Where they are no tensors: JSON, text, or hexadecimal digits; or why there is nothing."""
     size: int = 0
+
+
+def lines(primary: str, shadow: str) -> tuple[tuple[tuple[str, bool], ...], tuple[tuple[str, bool], ...]]:
+    """Both texts line by line, each with whether it differs from the other's."""
+    one, two = primary.splitlines(), shadow.splitlines()
+    same = SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks()
+    first = {at for block in same for at in range(block.a, block.a + block.size)}
+    second = {at for block in same for at in range(block.b, block.b + block.size)}
+    return (
+        tuple((line, at not in first) for at, line in enumerate(one)),
+        tuple((line, at not in second) for at, line in enumerate(two)),
+    )
 
 
 def form(datatype: str, shape: tuple[int, ...]) -> str:

@@ -6,11 +6,12 @@ from typing import Final
 
 from mesh.words import duration
 from shadow.report.report import Accounting, Disagreement, Leg, Output, Subject, Told
-from shadow.verdict.verdict import Finding, State
+from shadow.verdict.verdict import Finding, State, Verdict
 
 NOTHING: Final = "–"
 _RATIOS: Final = ("p50", "p99")
-_LEFT_OUT: Final = frozenset({"top", "pairs"})
+_LEFT_OUT: Final = frozenset({"top", "rows", "first", "moved", "primary", "shadow"})
+"""Figures that say something of one pair only."""
 
 
 def number(count: int) -> str:
@@ -89,6 +90,12 @@ def more(pairs: int | None) -> str:
     return f"about {plural(pairs, 'more pair')}" if pairs else ""
 
 
+def missing(verdict: Verdict) -> str:
+    """What is missing to decide it all, in words; empty where it is decided."""
+    told = more(verdict.more_pairs) if verdict.state is State.NOT_ENOUGH_DATA else ""
+    return f"{told} to decide" if told.startswith("about") else told
+
+
 def headline(state: State) -> str:
     return str(state).upper()
 
@@ -115,21 +122,30 @@ def reasons(accounting: Accounting) -> list[str]:
 
 
 def figures(output: Output) -> str:
-    """What is known of an output beyond its score: `9.2 of 10 in both, correlation 0.94`."""
+    """What is known of an output beyond its score: `9.2 of 10 in both; correlation 0.94`."""
     told = []
-    common, top = output.figure("common"), output.figure("top")
-    if common and top and common.pairs and top.total:
-        told.append(f"{common.total / common.pairs:.4g} of {top.median:g} in both")
     for figure in output.figures:
-        if figure.name in ("flips", "nonfinite"):
-            if figure.total:
-                told.append(f"{figure.name} {figure.total:,.0f}".replace(",", " "))
+        if figure.name == "common":
+            told += _in_both(output)
+        elif figure.name == "flips":
+            rows = output.figure("rows")
+            told.append(f"{number(round(figure.total))} of {number(round(rows.total))} flip" if rows else "")
+        elif figure.name == "nonfinite":
+            told.append(f"{number(round(figure.total))} NaN or infinite" if figure.total else "")
         elif figure.name in ("max_abs", "max_rel"):
-            if figure.high:
-                told.append(f"{figure.name} {figure.median:.3g}, at most {figure.high:.3g}")
-        elif figure.name not in (*_LEFT_OUT, "common"):
+            told.append(
+                f"{figure.name} {figure.median:.3g}, at most {figure.high:.3g}" if figure.high else ""
+            )
+        elif figure.name not in _LEFT_OUT:
             told.append(f"{figure.name} {figure.median:.4g}")
-    return "; ".join(told)
+    return "; ".join(filter(None, told))
+
+
+def _in_both(output: Output) -> list[str]:
+    common, top = output.figure("common"), output.figure("top")
+    if not (common and top and common.pairs and top.pairs):
+        return []
+    return [f"{common.total / common.pairs:.4g} of {top.total / top.pairs:.4g} in both"]
 
 
 def counted(parts: Iterable[tuple[object, int]], most: int = 6) -> str:

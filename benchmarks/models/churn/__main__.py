@@ -82,7 +82,7 @@ def main(
     for path in filter(None, (RUN_DIRECTORY / "churn.json", json_path)):
         report.write(path, content)
     for picture in filter(None, (RUN_DIRECTORY / "churn.png", plot_path)):
-        plot(picture, points, trend, points[0].seconds)
+        plot(picture, points, trend, points[0].seconds, of="Model server")
     if markdown_path is not None:
         name = plot_path.name if plot_path is not None else "churn.png"
         text = "\n".join(f"- {line}" for line in lines) + f"\n\n![Resident memory over time]({name})\n"

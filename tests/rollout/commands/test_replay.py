@@ -244,3 +244,25 @@ async def test_a_command_line_that_makes_no_sense_is_no_verdict(
 ) -> None:
     ended = await replay(site.address, site.service, *words, "--store", store(5, site.service))
     assert ended.code == Judged.USAGE, ended.err
+
+
+async def test_a_comparator_that_is_not_installed_is_told_before_anything_is_sent(
+    site: Site, store: Callable[..., str]
+) -> None:
+    await site.put(b'{"split": {"blue": 100}, "compare": {"comparator": "nobodys"}}')
+    green = Recommender()
+    async with serving(green) as port:
+        words = ("--to", "green", "--store", store(5, site.service), "--target", f"127.0.0.1:{port}")
+        ended = await replay(site.address, site.service, *words)
+    assert (ended.code, green.calls) == (Judged.UNAVAILABLE, 0)
+    assert "comparator 'nobodys'" in ended.err
+
+
+async def test_an_endpoint_that_fails_its_checks_gets_nothing(site: Site, store: Callable[..., str]) -> None:
+    await site.consul.register(
+        id=f"{site.service}-green", service=site.service, address="127.0.0.1", port=1, tags=("green",), meta={},
+        grpc_check="127.0.0.1:1", initially_passing=False,
+    )  # fmt: skip
+    ended = await replay(site.address, site.service, "--to", "green", "--store", store(5, site.service))
+    assert ended.code == Judged.UNAVAILABLE
+    assert f"no green of {site.service} is healthy" in ended.err

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from rollout.cli import verdigris
 from rollout.commands import judged
+from rollout.commands.pairs import USUAL
 from rollout.failure import Failure, Judged
 from shadow.pair import Pair
 from shadow.store.store import Store
@@ -123,8 +124,8 @@ def test_the_store_of_up_is_the_default(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VERDIGRIS_STORE", raising=False)
-    judged.STORE.parent.mkdir(parents=True)
-    Path(filled(5)).rename(judged.STORE)
+    USUAL.parent.mkdir(parents=True)
+    Path(filled(5)).rename(USUAL)
     assert run("recommender").exit_code == Judged.NOT_ENOUGH_DATA
 
 

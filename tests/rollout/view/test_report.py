@@ -57,6 +57,11 @@ def test_what_a_model_says_is_no_markup() -> None:
     assert "<script>" in drawn(example.hostile(), width=200)
 
 
+def test_what_differs_but_is_allowed_is_no_cross() -> None:
+    text = drawn(example.report(State.READY))
+    assert "• 5.1 × slower (median)" in text
+
+
 def test_several_colours_come_one_after_the_other() -> None:
     text = drawn(example.report(State.READY), example.empty())
     assert text.index("READY") < text.index("NOT ENOUGH DATA")

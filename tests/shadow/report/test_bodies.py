@@ -96,6 +96,10 @@ def test_a_body_that_was_not_kept_says_so() -> None:
     assert bodies.outputs(made, made.primary) == ()
 
 
+def test_an_answer_without_a_message_says_so() -> None:
+    assert bodies.answer(pair(), pair().shadow).text == "(no message)"
+
+
 def test_a_body_that_is_cut_off_says_where() -> None:
     body = bodies.request(pair("/shop.Cart/Add", framed(b"whole") + b"\0\0"))
     assert body.text == "whole\nmessage 2 ends in its prefix, after 2 of 5 bytes"

@@ -14,6 +14,7 @@ from shadow.store.store import Store
 from shadow.store.values import Count
 from shadow.verdict.verdict import State
 from tests.shadow.report.pairs import BEGIN, MINUTE, answer, liked, recorded, scaled
+from tests.shadow.report.test_printable import texts
 
 
 @pytest.fixture
@@ -108,6 +109,22 @@ def test_the_course_ends_at_what_the_criterion_says(store: Store) -> None:
     last = made.series[-1]
     assert last.agreement == agreement.observed == 0.9
     assert last.interval == pytest.approx(agreement.interval)
+
+
+def test_calls_that_fail_on_both_sides_say_nothing_of_agreement(store: Store) -> None:
+    def down(found: Pair) -> Pair:
+        if found.id.number % 4:
+            return found
+        primary, shadow = (
+            replace(each, status="UNAVAILABLE", body=b"") for each in (found.primary, found.shadow)
+        )
+        return replace(found, primary=primary, shadow=shadow)
+
+    store.add(recorded(40, down))
+    made = report(store)
+    agreement = next(each for each in made.verdict.findings if each.criterion == "agreement")
+    assert agreement.pairs == sum(each.compared for each in made.series) == 30
+    assert sum(each.agreeing for each in made.series) == 30
 
 
 def test_an_output_with_a_criterion_of_its_own_is_not_in_the_agreement(store: Store) -> None:
@@ -205,5 +222,6 @@ def test_what_a_model_says_is_no_command_to_a_terminal(store: Store) -> None:
         return replace(found, shadow=shadow, metadata=((hostile, hostile),))
 
     store.add(recorded(5, says))
-    assert hostile not in repr(report(store)).replace("\\\\", "\\")
-    assert "\x1b" not in str(report(store).worst[0].shadow.message)
+    made = report(store, Criteria(scores=((hostile, 0.5),)))
+    assert "INTERNAL" in texts(made)
+    assert not [text for text in texts(made) if "\x1b" in text]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shadow.report.sides import CELL, ROWS, Mark, beside, cell, form, values
+from shadow.report.sides import CELL, ROWS, Mark, beside, cell, form, lines, values
 
 
 def test_equal_tensors_have_rows_without_a_mark() -> None:
@@ -62,6 +62,12 @@ def test_bytes_are_shown_as_text_on_one_line_and_never_as_what_a_terminal_obeys(
     assert cell(b"\x1b[2Jx\n") == "\\u001b[2Jx\\u000a"
     assert cell(b"\xff") == "\\xff"
     assert len(cell(b"x" * 500)) == CELL
+
+
+def test_texts_are_compared_line_by_line() -> None:
+    one, two = lines("{\n a\n b\n}", "{\n b\n c\n}")
+    assert one == (("{", False), (" a", True), (" b", False), ("}", False))
+    assert two == (("{", False), (" b", False), (" c", True), ("}", False))
 
 
 def test_values_and_form_are_short() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from shadow.report import words
-from shadow.report.report import Accounting, Subject
+from shadow.report.report import Accounting, Figure, Output, Subject
 from shadow.verdict.verdict import State
 from tests.shadow.report import example
 
@@ -57,6 +57,15 @@ def test_how_many_pairs_are_missing_is_said_in_words() -> None:
 def test_the_top_of_a_ranking_is_told_as_items_in_both() -> None:
     items = example.report().outputs[0]
     assert words.figures(items) == "5.423 of 10 in both; correlation 0.71"
+
+
+def test_a_classifier_tells_how_many_rows_flip() -> None:
+    figures = (
+        Figure("flips", 0, 0, 1, 12, 300),
+        Figure("rows", 1, 1, 1, 300, 300),
+        Figure("first", 0, 0, 0, 0, 300),
+    )
+    assert words.figures(Output("label", "class", 300, 288, 0.96, 0.0, figures)) == "12 of 300 flip"
 
 
 def test_a_title_names_both_colours_and_the_replay() -> None:
