@@ -38,10 +38,10 @@ setup: $(SETUP) ## .venv with the commands splitter, model-server and verdigris
 dev: $(DEV) ## … and with what tests and checks need
 	@:
 
-interpreted: ## the data path's sources instead of its compiled form, until the next setup or dev
-	@find mesh splitter -name '*.so' -delete
+interpreted: ## the data paths' sources instead of their compiled form, until the next setup or dev
+	@find mesh splitter model_server -name '*.so' -delete
 	@rm -f .venv/.setup-* .venv/.dev-*
-	@echo "the data path is interpreted; make setup or make dev compiles it again"
+	@echo "the data paths are interpreted; make setup or make dev compiles them again"
 
 $(VENV):
 	@test -n "$(PYTHON)"
@@ -87,8 +87,9 @@ bench: $(BENCH) consul ## the README's figures, each beside its peers
 # Most tests wait for other processes. Whole files, in their order: the long ones are the end-to-end tests, and first.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-interpreted: dev ## the data path's unit tests on its sources, as they run where nothing is compiled
-	@VERDIGRIS_INTERPRETED=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/mesh/http2 tests/splitter $(ARGS)
+MODEL_SERVER_UNITS := $(addprefix tests/model_server/,scheduling transport test_inference.py test_metrics.py test_tensors.py)
+test-interpreted: dev ## the data paths' unit tests on their sources, as they run where nothing is compiled
+	@VERDIGRIS_INTERPRETED=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/mesh/http2 tests/splitter $(MODEL_SERVER_UNITS) $(ARGS)
 
 test: dev consul ## the whole test suite; what this system lacks is skipped by name (ARGS goes to pytest)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
@@ -139,5 +140,5 @@ lock: $(VENV) ## constraints.txt from pyproject.toml (ARGS=--upgrade for the new
 clean: ## remove everything that these targets made
 	rm -rf .venv .tools .cache .run build dist *.egg-info
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
-	find mesh splitter -name '*.so' -delete
+	find mesh splitter model_server -name '*.so' -delete
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ from mesh.tls_options import server_options
 from mesh.version import version
 from model_server.app import serve
 from model_server.errors import BrokenModelError, ServerDiedError, StartError
+from model_server.memory import share_heap
 from model_server.onnx_model import CPU
 from model_server.repository_options import EXPLICIT, repository_options
 from model_server.settings import (
@@ -163,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """The exit code; what went wrong is said on stderr."""
+    share_heap()  # before anything that starts threads
     try:
         command.main(arguments, prog_name="model-server", standalone_mode=False)
     except click.ClickException as error:

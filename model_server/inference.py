@@ -5,36 +5,46 @@ Decoding, running and encoding are then the scheduler's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mesh.datatypes import BY_NAME
 from model_server.errors import BadRequestError
-from model_server.models import Model, TensorSpec
+from model_server.models import ANY, Model, TensorSpec
 from model_server.repository import Repository
 from model_server.scheduling.scheduler import Observer, Scheduler
 from model_server.tensors import WireTensor, datatype_of, element_count, shown
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
-    """One ModelInfer, bulk untouched."""
+    """One ModelInfer, bulk untouched. Never changed."""
 
-    model: str
-    inputs: tuple[WireTensor, ...]
-    version: str = ""
-    id: str = ""
-    outputs: tuple[str, ...] = ()
-    """In the order wanted; none means all, in the model's order."""
+    __slots__ = ("id", "inputs", "model", "outputs", "version")
+
+    def __init__(
+        self,
+        model: str,
+        inputs: tuple[WireTensor, ...],
+        version: str = "",
+        id: str = "",
+        outputs: tuple[str, ...] = (),
+    ) -> None:
+        self.model = model
+        self.inputs = inputs
+        self.version = version
+        self.id = id
+        self.outputs = outputs
+        """In the order wanted; none means all, in the model's order."""
 
 
-@dataclass(frozen=True, slots=True)
 class Response:
-    """The answer; `outputs` are all raw, and all typed besides or none."""
+    """The answer; `outputs` are all raw, and all typed besides or none. Never changed."""
 
-    model: str
-    version: str
-    id: str
-    outputs: tuple[WireTensor, ...]
+    __slots__ = ("id", "model", "outputs", "version")
+
+    def __init__(self, model: str, version: str, id: str, outputs: tuple[WireTensor, ...]) -> None:
+        self.model = model
+        self.version = version
+        self.id = id
+        self.outputs = outputs
 
 
 class Inference:
@@ -88,8 +98,8 @@ def match(model: Model, inputs: Sequence[WireTensor]) -> None:
             raise BadRequestError(f"input {tensor.name!r}: expected once, received twice")
         given.add(tensor.name)
         _match_one(tensor, spec)
-    missing = [name for name in model.inputs if name not in given]
-    if missing:
+    if len(given) < len(model.inputs):
+        missing = [name for name in model.inputs if name not in given]
         raise BadRequestError(
             f"input {missing[0]!r} of model {model.name!r} is missing; expected "
             f"{', '.join(model.inputs)}, received {', '.join(each.name for each in inputs) or 'none'}"
@@ -104,7 +114,22 @@ def _match_one(tensor: WireTensor, spec: TensorSpec) -> None:
             f"input {tensor.name!r}: expected datatype {spec.datatype}, received {tensor.datatype}"
         )
     element_count(tensor)
-    if not spec.fits(tensor.shape):
+    if not fits(spec.shape, tensor.shape):
         raise BadRequestError(
             f"input {tensor.name!r}: expected shape {shown(spec.shape)}, received {shown(tensor.shape)}"
         )
+
+
+def fits(declared: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of this shape may be given where a model declares that one.
+
+    ONNX Runtime describes an unknown rank as it describes a scalar, by `()`: there the model has to tell.
+    """
+    if not declared:
+        return True
+    if len(shape) != len(declared):
+        return False
+    for want, got in zip(declared, shape, strict=True):  # noqa: SIM110  # of each call; all() costs a generator
+        if want not in (ANY, got):
+            return False
+    return True

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from model_server.scheduling.job import SECOND
 from model_server.scheduling.scheduler import Scheduler
-from model_server.scheduling.statistics import BOUNDS, Tally
+from model_server.scheduling.tally import BOUNDS, Tally
 from model_server.transport.status import CODES
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST

@@ -31,17 +31,6 @@ class TensorSpec:
     symbols: tuple[str, ...] = ()
     """The name of each dimension, if it has one: what has the same name has, in ONNX, the same size."""
 
-    def fits(self, shape: Sequence[int]) -> bool:
-        """Whether a tensor of this shape may be given.
-
-        ONNX Runtime describes an unknown rank as it describes a scalar, by `()`: there the model has to tell.
-        """
-        if not self.shape:
-            return True
-        return len(shape) == len(self.shape) and all(
-            want in (ANY, got) for want, got in zip(self.shape, shape, strict=True)
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Batching:

@@ -1,4 +1,4 @@
-"""The data path's compiled modules in a checkout: never older than their sources, and left out on request.
+"""The data paths' compiled modules in a checkout: never older than their sources, and left out on request.
 
 `VERDIGRIS_INTERPRETED=1`: the tests import the sources, as if nothing had been compiled. Programs that tests start are
 not affected.
@@ -13,20 +13,25 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("mesh", "splitter")
-LIBRARY = f"mesh/compiled__mypyc{EXTENSION_SUFFIXES[0]}"
-"""Holds the code; the modules beside their sources only load it, and are not made anew."""
+LIBRARIES = {
+    f"{home}/compiled__mypyc{EXTENSION_SUFFIXES[0]}": packages
+    for home, packages in (("mesh", ("mesh", "splitter")), ("model_server", ("model_server",)))
+}
+"""Hold the code of these packages; the modules beside their sources only load it, and are not made anew."""
 
 
 def stale(root: Path = ROOT) -> list[Path]:
     """Sources that are newer than what was compiled from them."""
-    library = root / LIBRARY
-    if not library.exists():
-        return []
-    built = library.stat().st_mtime
-    sources = (source for package in PACKAGES for source in sorted((root / package).rglob("*.py")))
-    compiled = (source for source in sources if source.with_suffix(EXTENSION_SUFFIXES[0]).exists())
-    return [source.relative_to(root) for source in compiled if source.stat().st_mtime > built]
+    found = []
+    for name, packages in LIBRARIES.items():
+        library = root / name
+        if not library.exists():
+            continue
+        built = library.stat().st_mtime
+        sources = (source for package in packages for source in sorted((root / package).rglob("*.py")))
+        compiled = (source for source in sources if source.with_suffix(EXTENSION_SUFFIXES[0]).exists())
+        found += [source.relative_to(root) for source in compiled if source.stat().st_mtime > built]
+    return found
 
 
 class Interpreted(MetaPathFinder):

@@ -7,7 +7,7 @@ from typing import Final
 
 from model_server.models import Model
 from model_server.scheduling.inline import InlineRule
-from model_server.scheduling.statistics import Tally
+from model_server.scheduling.tally import Tally
 from model_server.scheduling.waiting import Queue
 
 

@@ -7,11 +7,12 @@ runs alone, so that nobody's answer depends on the company.
 import time
 from collections.abc import Mapping, Sequence
 
+from model_server.codec import decode, encode
 from model_server.errors import BadRequestError, ModelFailedError
 from model_server.models import Array, Model
 from model_server.scheduling.job import Execution, Job
 from model_server.scheduling.joining import join, split, uneven
-from model_server.tensors import WireTensor, decode, encode
+from model_server.tensors import WireTensor
 
 
 def visit(

@@ -22,18 +22,18 @@ class Malformed:
 
 
 class Registry:
-    """Stands in the server's place while generated code adds handlers to it. Streams of requests stay as they are."""
+    """Stands in the server's place while generated code adds handlers to it. Streams of requests stay as they are, and
+    none becomes a registered method (`service.add_service` says why)."""
 
     def __init__(self, server: grpc.aio.Server) -> None:
         self._server = server
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
-        """Generated code gives the same handlers once more by their names, and those are added."""
+        """Generated code gives the same handlers once more by their names; those can be looked at, and are added."""
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         added = {name: _checked(handler) for name, handler in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, added),))
-        self._server.add_registered_method_handlers(service, added)
 
 
 def _checked(handler: Any) -> Any:

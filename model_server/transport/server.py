@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from mesh.address import Address
 from mesh.listening import CannotListen
@@ -16,6 +16,7 @@ from mesh.pb import model_config_pb2, open_inference_pb2
 from mesh.tls import Pem, ServerTLS
 from mesh.tls_live import LiveTLS
 from model_server.errors import StartError
+from model_server.transport.malformed import Registry
 
 STREAMS: Final = 256
 """Calls at a time on one connection. C-core's default is no limit, so that one connection may hold all our
@@ -117,4 +118,5 @@ def add_reflection(server: grpc.aio.Server, services: Iterable[str]) -> None:
     modules: tuple[Any, ...] = (model_config_pb2, open_inference_pb2, health_pb2, reflection_pb2)
     for module in modules:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server, pool)
+    reflecting = reflection.aio.ReflectionServicer((*services, reflection.SERVICE_NAME), pool)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflecting, Registry(server))

@@ -32,7 +32,9 @@ def add_service(
     """Let a server that is not started yet answer the protocol; `ready` says whether new calls are welcome. What comes
     back is to be called when the server stops: it ends streams that are open, after what they have under way.
 
-    Added first, it is found first: gRPC asks its handlers in the order they were added, for each call.
+    Added first, it is found first: gRPC asks its handlers in the order they were added, for each call. Not as
+    registered methods, which generated code adds too: grpc.aio has a task waiting for each of those, and begins all of
+    these waits anew with every call. That costs a call 14 to 30 µs for the 21 methods of this service.
     """
     calls = Calls(tracing, callers)
     infer = Infer(inference)
@@ -42,7 +44,6 @@ def add_service(
     }
     handlers["ModelStreamInfer"] = calls.stream("ModelStreamInfer", infer.many)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
-    server.add_registered_method_handlers(NAME, handlers)
     return infer.close
 
 

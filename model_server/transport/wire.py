@@ -5,18 +5,17 @@ elements) is parsed by protobuf once and then found by its bytes; large elements
 protobuf would copy them twice. Writing: likewise, what does not change is kept, and the rest is one join. Whatever
 is not of this plain form goes to `messages`, so both ways mean the same.
 
-A call of 64 floats is read in 2.5 µs where protobuf takes 10, and written in 0.9 where it takes 1.6; one of 4 MiB is
-read in 3 µs instead of 0.7 ms, and written in 0.3 ms instead of 5.6.
+A call of 64 floats is read in 0.8 µs where protobuf takes 7, and written in 0.6 where it takes 1.8 (interpreted: 1.8
+and 0.9); one of 4 MiB is read in 1 µs instead of 0.6 ms, and written in 0.2 ms instead of 6.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
 from mesh.pb import open_inference_pb2 as pb
 from model_server.inference import Request, Response
-from model_server.tensors import VIEW_FROM, WireTensor
+from model_server.tensors import NO_VALUES, VIEW_FROM, WireTensor
 from model_server.transport.messages import Head, parse_request, read_head, read_request, write_response
 
 KNOWN_HEADS: Final = 256
@@ -30,8 +29,6 @@ _NAME, _VERSION, _ID, _PARAMETERS, _INPUTS, _OUTPUTS, _RAW = (number << 3 | 2 fo
 """Tags of ModelInferRequest's fields; each is length-delimited (wire type 2)."""
 
 _OF_HEAD: Final = frozenset((_NAME, _VERSION, _PARAMETERS, _INPUTS, _OUTPUTS))
-
-NO_VALUES: Final[dict[str, Sequence[Any]]] = {}
 
 _ANSWER_ID, _ANSWER_PARAMETERS, _ANSWER_RAW = b"\x1a", b"\x22", b"\x32"
 """Tags of ModelInferResponse's fields `id`, `parameters`, `raw_output_contents`."""
@@ -51,21 +48,24 @@ class Wire:
         parts = cut(data)
         if parts is None or not parts[2]:
             return read_request(parse_request(data))
-        known, name, buffers = parts
+        known, written, buffers = parts
         head = self._heads.get(known)
         if head is None:
             head = self._learn(known)
             if head is None:
                 return read_request(parse_request(data))
         try:
-            identifier = name.decode()
+            identifier = written.decode()
         except UnicodeDecodeError:
             return read_request(parse_request(data))
         tensors = head.tensors
         if len(buffers) != len(tensors):
             raise head.mismatch(len(buffers))
-        inputs = tuple(map(_raw, tensors, buffers))
-        return Request(head.model, inputs, head.version, identifier, head.outputs), head
+        inputs = [
+            WireTensor(name, datatype, shape, buffer, NO_VALUES)
+            for (name, datatype, shape), buffer in zip(tensors, buffers, strict=True)
+        ]
+        return Request(head.model, tuple(inputs), head.version, identifier, head.outputs), head
 
     def _learn(self, known: bytes) -> Head | None:
         """The head that these bytes are, unless it is one for protobuf to read, or none."""
@@ -158,11 +158,6 @@ def cut(data: bytes) -> tuple[bytes, bytes, list[Any]] | None:
     if begun < end:
         heads.append(data[begun:end])
     return heads[0] if len(heads) == 1 else b"".join(heads), name, buffers
-
-
-def _raw(head: tuple[str, str, tuple[int, ...]], buffer: Any) -> WireTensor:
-    name, datatype, shape = head
-    return WireTensor(name, datatype, shape, buffer, NO_VALUES)
 
 
 def varint(value: int) -> bytes:

@@ -154,7 +154,8 @@ def test_only_the_ten_ms_model_says_how_many_run_at_a_time() -> None:
 
 def held(**changed: Any) -> Held:
     return replace(
-        Held(3, ("MainThread",), 9, sessions=4, descriptors=20, objects=500, resident=10**8), **changed
+        Held(3, ("MainThread",), 9, sessions=4, descriptors=20, objects=500, in_use=10**7, resident=10**8),
+        **changed,
     )
 
 

@@ -31,8 +31,9 @@ MODELS: Final = ("steady", "reloads", "breaks", "slow")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a server holds. `objects` are those of its own classes, `resident` is in bytes: both move a little. Of the
-    rest, but for threads of gRPC's own, whatever is more than at the start is left over."""
+    """What a server holds. `objects` are those of its own classes; `resident` and `in_use` (what of the C library's
+    heaps is not free) are in bytes: these three move a little. Of the rest, but for threads of gRPC's own, whatever is
+    more than at the start is left over."""
 
     tasks: int
     threads: tuple[str, ...]
@@ -40,6 +41,7 @@ class Held:
     sessions: int
     descriptors: int
     objects: int
+    in_use: int
     resident: int
 
     @property
@@ -115,6 +117,7 @@ class Place:
                     sessions=seen["sessions"],
                     descriptors=len(list((process / "fd").iterdir())),
                     objects=seen["objects"],
+                    in_use=seen["in_use"],
                     resident=self.server.resident(),
                 )
             time.sleep(0.01)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.datatypes import BY_NAME
+from model_server.codec import decode, encode
 from model_server.models import Array
 from model_server.scheduling.joining import fit, join, split, uneven
-from model_server.tensors import WireTensor, decode, encode
+from model_server.tensors import WireTensor
 
 DATATYPES = [each for each in BY_NAME.values() if each.name != "BYTES"]
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from mesh.datatypes import BY_NAME
+from model_server.codec import encode
 from model_server.errors import BadRequestError, ModelFailedError
 from model_server.models import Array, Batching, Model
 from model_server.onnx_model import open_model
 from model_server.scheduling.scheduler import Scheduler
-from model_server.tensors import WireTensor, encode
+from model_server.tensors import WireTensor
 from tests.model_server.onnx_files import DATATYPES
 from tests.model_server.scheduling.fakes import Gated, Phases, ask
 
