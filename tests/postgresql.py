@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: a cluster in a temporary folder, on a Unix socket, gone afterwards whatever happens.
+"""A PostgreSQL of the tests' own: a cluster in a temporary folder, on a Unix socket, stopped whatever happens.
 
 The server refuses to run as root, so root starts it as `postgres`, or as `nobody`. A shell holds it by a pipe: when the
 tests end in any way, even killed, the pipe closes and the shell stops the server.

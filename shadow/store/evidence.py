@@ -1,6 +1,5 @@
 """What a verdict is reached on, from the store: `Evidence`, filled as it promises."""
 
-import json
 from collections.abc import Mapping
 from itertools import compress
 
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, select
 from shadow.pair import Outcome
 from shadow.store import columns, selection
 from shadow.store.columns import Array, Columns, Facts
+from shadow.store.rows import figure_names
 from shadow.store.schema import OUTPUTS
 from shadow.store.summary import accounts
 from shadow.store.values import Scope
@@ -106,7 +106,7 @@ def _outputs(connection: Connection, scope: Scope, ids: Array) -> tuple[OutputEv
     """`ids`: of the compared pairs, in the order of time."""
     query = select(OUTPUTS.c.id, OUTPUTS.c.name, OUTPUTS.c.measure, OUTPUTS.c.figures)
     kinds = {
-        number: (name, measure, json.loads(figures))
+        number: (name, measure, figure_names(figures))
         for number, name, measure, figures in connection.execute(query)
     }
     found: dict[str, _Output] = {}

@@ -83,8 +83,8 @@ def _differences(connection: Connection, numbers: Sequence[int]) -> dict[int, li
         .order_by(DIFFERENCES.c.pair_id, DIFFERENCES.c.place)
     )
     found: dict[int, list[Difference]] = {}
-    for row in connection.execute(query).mappings():
-        found.setdefault(row["pair_id"], []).append(rows.difference(dict(row)))
+    for row in connection.execute(query):
+        found.setdefault(row.pair_id, []).append(rows.difference(row))
     return found
 
 

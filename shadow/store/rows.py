@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from struct import pack, unpack
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,8 @@ from shadow.store.values import Recorded
 INCOMPARABLE: Final = "incomparable"
 """The reason of a pair that nobody could compare: it is dropped, not compared."""
 MINUTE: Final = 60 * 10**9
+LONGEST: Final = 500
+"""Characters of an output's name: what is in an index of PostgreSQL's must be shorter than 2.7 kB."""
 Row = dict[str, Any]
 
 
@@ -85,7 +88,7 @@ class Kind(NamedTuple):
 def kind(pair: Pair, difference: Difference) -> Kind:
     return Kind(
         *(pair.service, pair.shadow.color, pair.role),
-        *(difference.output, difference.measure, tuple(difference.figures)),
+        *(difference.output[:LONGEST], difference.measure, tuple(difference.figures)),
     )
 
 
@@ -115,25 +118,29 @@ def row(recorded: Recorded, pair_id: int, context_id: int) -> Row:
 
 
 def difference_row(difference: Difference, *, pair_id: int, place: int, output_id: int) -> Row:
-    figures = [float(figure) for figure in difference.figures.values()]
+    values = [float(figure) for figure in difference.figures.values()]
     return {
         "pair_id": pair_id,
         "place": place,
         "output_id": output_id,
         "agrees": difference.agrees,
         "score": _share(difference.score),
-        "figures": pack(f"<{len(figures)}d", *figures),
+        "figures": pack(f"<{len(values)}d", *values),
         "detail": legible(difference.detail) or None,
     }
 
 
-def difference(found: Mapping[str, Any]) -> Difference:
+@lru_cache(1024)
+def figure_names(names: str) -> tuple[str, ...]:
+    """Of `outputs.figures`: the same for a million differences."""
+    return tuple(json.loads(names))
+
+
+def difference(found: Any) -> Difference:
     """Of a row of `differences` with its output's."""
-    names: Sequence[str] = json.loads(found["names"])
-    figures = dict(zip(names, unpack(f"<{len(names)}d", found["figures"]), strict=True))
-    return Difference(
-        found["name"], found["measure"], found["agrees"], found["score"], figures, found["detail"] or ""
-    )
+    names = figure_names(found.names)
+    values = dict(zip(names, unpack(f"<{len(names)}d", found.figures), strict=True))
+    return Difference(found.name, found.measure, found.agrees, found.score, values, found.detail or "")
 
 
 def pair(found: Mapping[str, Any]) -> Pair:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def test_a_full_disk_is_a_fault_that_passes_and_nothing_is_half_there(file: Path
 
 
 def test_a_lock_that_is_held_is_a_fault_that_passes(file: Path) -> None:
-    with sqlite3.connect(file, isolation_level=None) as other, Store.open(str(file), patience=0.01) as store:
+    locking = closing(sqlite3.connect(file, isolation_level=None))
+    with locking as other, Store.open(str(file), patience=0.01) as store:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(
             StoreError, match=r"somebody holds its lock .*; nobody may write for so long"

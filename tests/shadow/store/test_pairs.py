@@ -74,6 +74,12 @@ def test_text_that_no_database_holds_is_kept_legible(store: Store) -> None:
     assert found.comparison.differences[0].detail == "\N{REPLACEMENT CHARACTER}"
 
 
+def test_a_name_that_no_index_holds_is_cut(store: Store) -> None:
+    name = "".join(chr(0x10000 + number) for number in range(4_000))
+    store.add([recorded(7, Comparison((Difference(name, "exact", False, 0.0),)))])
+    assert [each.name for each in store.evidence(SCOPE).outputs] == [name[:500]]
+
+
 def test_a_score_that_is_no_number_is_kept_as_the_worst(store: Store) -> None:
     store.add([recorded(7, Comparison((Difference("items", "mine", False, float("nan")),)))])
     assert [each.pair.id.number for each in store.worst(SCOPE, 1)] == [7]

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -53,6 +55,21 @@ def test_several_processes_make_and_fill_one_store_at_once(url: str, sources: tu
         found = Counter(each.pair.id for each in store.pairs(SCOPE))
         assert (len(found), set(found.values())) == (number * SIZE, {1})
         assert accounts(store) == {Outcome.COMPARED: number * SIZE, Outcome.DROPPED: number}
+
+
+def test_one_thread_forgets_while_another_adds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shadow.store.retention.SLICE", 10)
+    store.add([recorded(number) for number in range(200)])
+    turns, done = threading.Event(), threading.Event()
+    with ThreadPoolExecutor() as threads:
+        gone = threads.submit(store.retain, age=-1e9, slices=5, rest=lambda: (turns.set(), done.wait(60)))
+        assert turns.wait(60)
+        for number in range(200, 240):
+            store.add([recorded(number)])
+        done.set()
+        assert gone.result(60) == 50
+    assert [each.pair.id.number for each in store.pairs(SCOPE)] == list(range(50, 240))
+    assert accounts(store) == {Outcome.COMPARED: 240}
 
 
 def test_what_a_killed_writer_was_told_is_there_is_there_and_can_be_told_again(url: str) -> None:
