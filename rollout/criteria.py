@@ -41,6 +41,13 @@ async def terms(consul: Consul, service: str, file: Path | None) -> Terms:
     return held if file is None else Terms(_with(file, held.traffic), str(file))
 
 
+def without_latencies(held: Terms) -> Terms:
+    """For a replay: it has latencies, but those of another client, at another load and another time."""
+    criteria = replace(held.traffic.criteria, p50=None, p99=None)
+    found = f"{held.found}, without latencies: a replay's are another client's"
+    return Terms(replace(held.traffic, criteria=criteria), found)
+
+
 def _with(file: Path, traffic: Traffic) -> Traffic:
     try:
         said: Any = json.loads(file.read_bytes())

@@ -115,7 +115,7 @@ def replay(
         address = consul_address(consul_addr, consul_token_file)
         with opened_store(store, read_only=False) as opened:
             found = asyncio.run(_found(address, service, to, target, criteria_file))
-            held = _without_latencies(found[0])
+            held = found[0]
             progress = Progress(console(stderr=True), to, str(wanted.run))
             ended = asyncio.run(stoppable(_run(opened, wanted, found[1], held, pace, limit, progress)))
             if isinstance(ended, Signals):
@@ -161,14 +161,6 @@ async def _found(
     colors = sorted({tag for each in instances for tag in each.tags if tag != contract.TAG})
     known = f"Consul knows {', '.join(colors)}." if colors else f"Consul knows no {service} at all."
     raise Failure(Exit.USAGE, f"nobody has registered as {color} in {service}", hint=known)
-
-
-def _without_latencies(held: Terms) -> Terms:
-    from dataclasses import replace as changed
-
-    criteria = changed(held.traffic.criteria, p50=None, p99=None)
-    found = f"{held.found}, without latencies: a replay's are another client's"
-    return Terms(changed(held.traffic, criteria=criteria), found)
 
 
 async def _run(

@@ -12,7 +12,7 @@ from mesh.consul import Consul
 from rollout.commands import judged
 from rollout.commands.pairs import opened as opened_store
 from rollout.commands.pairs import store_option
-from rollout.criteria import Terms, terms
+from rollout.criteria import Terms, terms, without_latencies
 from rollout.failure import JUDGED, Exit, Failure, Judged
 from rollout.report import Report, consul_address, consul_options, finish, json_option
 from shadow.pair import REPLAY
@@ -100,12 +100,18 @@ async def _terms(service: str, file: Path | None, consul_addr: str, consul_token
 
 def _colors(store: "Store", wanted: Wanted) -> tuple[str, ...]:
     """The colours that there are pairs of; Failure, which is no verdict, if there are none."""
+    from shadow.store.values import Scope
+
     subjects = store.subjects()
     found = [each.color for each in subjects if (each.service, each.role) == (wanted.service, wanted.role)]
+    if wanted.run:  # of this run, not of every replay
+        scopes = {color: Scope(wanted.service, color, wanted.role, source=wanted.run) for color in found}
+        found = [color for color, scope in scopes.items() if store.environment(scope).pairs]
     if found:
         return tuple(dict.fromkeys(found))
     known = sorted({f"{each.service} {each.color} ({each.role})" for each in subjects})
-    message = f"{store.name} has no pair of a shadow of {wanted.service}"
+    what = f"the replay {wanted.run}" if wanted.run else "a shadow"
+    message = f"{store.name} has no pair of {what} of {wanted.service}"
     hint = f"It has: {', '.join(known)}." if known else "It has no pair at all."
     raise Failure(Judged.NOT_ENOUGH_DATA, message, hint=hint)
 
@@ -123,4 +129,6 @@ def one(store: "Store", wanted: Wanted, color: str, held: Terms, now: int):  # t
         until=wanted.until,
         worst=wanted.worst,
     )
+    if wanted.role == REPLAY:
+        held = without_latencies(held)
     return gather(store, asked, held.traffic.criteria, criteria_from=held.found, now=now)

@@ -122,10 +122,11 @@ def _section(title: str) -> RenderableType:
 def _legs(report: Report) -> RenderableType:
     quantiles = tuple(report.primary.latency)
     table = _table("", *quantiles, "failed", "statuses", right=(*quantiles, "failed"))
-    sides = ((report.subject.primary, report.primary), ((report.subject.color,), report.shadow))
-    for colors, leg in sides:
+    subject = report.subject
+    sides = ((next(iter(subject.primary), ""), report.primary), (subject.color, report.shadow))
+    for name, (color, leg) in zip(words.legs(subject), sides, strict=True):
         table.add_row(
-            Text(" ").join(map(paint.name, colors)),
+            Text(name, style=f"bold {paint.style(color)}"),
             *(words.seconds(leg.latency[each]) for each in quantiles),
             words.failing(leg),
             Text(words.statuses(leg)),
@@ -177,8 +178,11 @@ def _environment(report: Report) -> Iterator[RenderableType]:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for variant in (*told.primary, *told.shadow):
+    for variant in told.primary:
         grid.add_row(paint.name(variant.color), Text(_variant(variant)))
+    for variant in told.shadow:
+        itself = f", {report.subject.role}" if variant.color in report.subject.primary else ""
+        grid.add_row(Text.assemble(paint.name(variant.color), itself), Text(_variant(variant)))
     for name, found in (("methods", told.methods), ("revisions", told.revisions), ("sources", told.sources)):
         grid.add_row(name, Text(words.counted(found)))
     grid.add_row("store", Text(report.subject.store))

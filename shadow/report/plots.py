@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from mesh.words import duration
+from shadow.report import words
 from shadow.report.report import Output, Report, Slice
 
 # Plots are drawn with stand-ins, which the page's variables replace: they are light or dark as the page is
@@ -145,10 +146,8 @@ def _agreement(report: Report) -> Figure:
 def _latency(report: Report) -> Figure:
     figure, axes = _axes("Latency of both (logarithmic)")
     edges = list(report.edges)
-    sides = (
-        (report.primary, PRIMARY, " and ".join(report.subject.primary)),
-        (report.shadow, SHADOW, report.subject.color),
-    )
+    names = words.legs(report.subject)
+    sides = ((report.primary, PRIMARY, names[0]), (report.shadow, SHADOW, names[1]))
     for leg, color, word in sides:
         axes.stairs(leg.histogram, edges, color=color, fill=True, alpha=0.25, linewidth=0)
         axes.stairs(leg.histogram, edges, color=color, linewidth=1.2, label=_plain(word))

@@ -161,6 +161,14 @@ def title(subject: Subject) -> str:
     return f"{subject.color}{against}" + (f", replay {subject.run}" if subject.run else "")
 
 
+def legs(subject: Subject) -> tuple[str, str]:
+    """The names of both sides; of a colour beside itself, with what each was."""
+    primary = " and ".join(subject.primary)
+    if primary != subject.color:
+        return primary, subject.color
+    return f"{primary} (primary)", f"{subject.color} ({subject.role})"
+
+
 def period(subject: Subject) -> str:
     """From the first pair to the last, and what was asked for."""
     if subject.first is None or subject.last is None:

@@ -79,6 +79,23 @@ def test_every_colour_has_a_report_and_the_worst_decides(filled: Callable[..., s
     assert run("recommender", "--store", store, "--color", "green").exit_code == Judged.READY
 
 
+def test_a_replay_is_judged_again_by_its_name_without_its_latencies(filled: Callable[..., str]) -> None:
+    store = filled(1)
+    with Store.open(store) as opened:
+        opened.add(recorded(900, role="replay"))
+        opened.add(recorded(3, role="replay", color="canary"))  # another run
+    result = run("recommender", "--store", store, "--run", "splitter-replay-green", "--json")
+    (report,) = json.loads(result.stdout)["reports"]
+    assert (result.exit_code, report["role"]) == (Judged.READY, "replay")
+    assert [each["criterion"] for each in report["verdict"]["findings"]] == ["pairs", "agreement", "errors"]
+    unknown = run("recommender", "--store", store, "--run", "replay-1")
+    assert (unknown.exit_code, "no pair of the replay replay-1" in unknown.stderr) == (
+        Judged.NOT_ENOUGH_DATA,
+        True,
+    )
+    assert report["criteria_from"].endswith("without latencies: a replay's are another client's")
+
+
 def test_a_service_without_pairs_says_whose_there_are(filled: Callable[..., str]) -> None:
     result = run("films", "--store", filled(5))
     assert result.exit_code == Judged.NOT_ENOUGH_DATA

@@ -68,6 +68,14 @@ def test_a_classifier_tells_how_many_rows_flip() -> None:
     assert words.figures(Output("label", "class", 300, 288, 0.96, 0.0, figures)) == "12 of 300 flip"
 
 
+def test_a_colour_beside_itself_is_told_apart() -> None:
+    assert words.legs(Subject("recommender", "green", ("blue",))) == ("blue", "green")
+    assert words.legs(Subject("recommender", "blue", ("blue",), "replay")) == (
+        "blue (primary)",
+        "blue (replay)",
+    )
+
+
 def test_a_title_names_both_colours_and_the_replay() -> None:
     assert (
         words.title(Subject("recommender", "green", ("blue",), run="replay-1"))
