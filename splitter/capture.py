@@ -31,6 +31,8 @@ FALLBACK: Final = "fallback"
 """The primary was answered by another colour after all: by the shadow's own, or, of noise, by any other."""
 NOT_SAMPLED: Final = "not_sampled"
 RECORDER_FULL: Final = "recorder_full"
+OVER: Final = "over"
+"""The pair is made: what a call still carries (of a request that was answered early) is nobody's."""
 
 
 _HEAD: Final = Struct(PREFIX.format + FACTS.format.lstrip("<")).pack
@@ -61,9 +63,9 @@ class Said:
         self.size += size
         captures.size += size
         if self.size > largest:
-            self._lose(TOO_LARGE)
+            self.lose(TOO_LARGE)
         elif captures.size > captures.limit:
-            self._lose(BYTES)
+            self.lose(BYTES)
         elif not self.first:
             self.first = payload
         elif self.rest is None:
@@ -84,12 +86,9 @@ class Said:
         """Of the body, as a pair says it."""
         return LEFT_OUT if self.lost else self.size
 
-    def _lose(self, reason: str) -> None:
-        self.lost = reason
-        self.forget()
-
-    def forget(self) -> None:
-        """It counts no more."""
+    def lose(self, reason: str) -> None:
+        """Keep nothing of the body, whatever still comes."""
+        self.lost = self.lost or reason
         self.captures.size -= self.size
         self.size = 0
         self.first = b""
@@ -100,8 +99,8 @@ class Capture:
     """One mirrored call: its request and its primary answer, until the last of its shadows has ended."""
 
     __slots__ = (
-        "answer", "bucket", "canceled", "captures", "color", "ended", "endpoint", "finished", "largest", "latency",
-        "open", "path", "request", "revision", "started", "status", "trace_id",
+        "answer", "at", "bucket", "canceled", "captures", "color", "ended", "endpoint", "finished", "largest",
+        "latency", "open", "path", "request", "revision", "started", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(self, captures: "Captures", call: "Call", largest: int) -> None:
@@ -116,6 +115,8 @@ class Capture:
         trace = call.trace
         self.trace_id = trace.trace_id if trace is not None and trace.sampled else NO_TRACE
         self.started = call.started
+        self.at = 0
+        """Unix time in ns when it began, the same for all its pairs; 0 before the first."""
         self.ended = False
         """The primary has ended."""
         self.canceled = False
@@ -144,11 +145,12 @@ class Capture:
             for shadow, outcome, detail, latency in self.finished:
                 self._emit(shadow, outcome, detail, latency)
             self.finished = None
+        self._let_go()
 
     def on_shadow_end(self, shadow: "ShadowCall", outcome: str, detail: str) -> None:
         """What this shadow said is complete, or there will be no more of it."""
         latency = perf_counter_ns() - shadow.started
-        if self.ended:
+        if self.ended or outcome == DROPPED:
             self._emit(shadow, outcome, detail, latency)
         elif self.finished is None:
             self.finished = [(shadow, outcome, detail, latency)]
@@ -171,11 +173,14 @@ class Capture:
             captures.outbox.count(shadow.color, shadow.role, self.revision, outcome, reason)
         else:
             self._put(shadow, said, outcome, reason, status, latency)
-        said.forget()
+        said.lose(OVER)
         self.open -= 1
-        if not self.open:
-            request.forget()
-            answer.forget()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self.ended and not self.open:
+            self.request.lose(OVER)
+            self.answer.lose(OVER)
 
     def _put(
         self, shadow: "ShadowCall", said: Said, outcome: str, reason: str, status: str, latency: int
@@ -190,11 +195,13 @@ class Capture:
             outbox.count(shadow.color, shadow.role, self.revision, DROPPED, RECORDER_FULL)
             return
         outbox.number += 1
+        if not self.at:
+            self.at = self.started + outbox.epoch
         room += _HEAD(
             length,
             PAIR,
             outbox.number,
-            self.started + outbox.epoch,
+            self.at,
             self.revision,
             self.bucket,
             self.canceled,

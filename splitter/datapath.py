@@ -5,6 +5,7 @@ come from, and who asks, is the business of `splitter.app` or `splitter.worker`.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -36,6 +37,7 @@ from splitter.watchdog import Watchdog
 from splitter.wiring import Wiring
 
 BACKLOG: Final = 1_024
+CLOSED_WITHIN: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +161,11 @@ class DataPath:
             log.warning("%d calls did not finish within %g s", switch.in_flight, self._settings.drain)
             for client in list(switch.clients):
                 client.close()
+            with contextlib.suppress(
+                TimeoutError
+            ):  # they say so in a moment: then their calls have ended too
+                async with asyncio.timeout(CLOSED_WITHIN):
+                    await switch.empty.wait()
         switch.mirrors.stop()
         await self.recording.finish()
 

@@ -32,28 +32,31 @@ class Outbox:
         """Unix time at 0 of `perf_counter_ns`, in nanoseconds; as of the current batch."""
         self.totals: dict[Key, int] = {}
         """Shadows without a pair, since the beginning."""
+        self.terms = b""
+        self._told = True
+        """The terms are in what was put in since."""
         self.wake = wake
         self.budget = budget
         self._pending = bytearray()
-        self._sent: deque[bytearray] = deque()
+        self._sent: deque[tuple[bytes, bytearray]] = deque()
+        """Batches, with the terms that hold for all of each."""
         self._acknowledged = 0
         """Bytes of the first batch in `_sent` that are acknowledged."""
         self._changed: dict[Key, None] = {}
 
-    def offer(self, message: bytes, *, vital: bool = False) -> bool:
-        """Take a message, if the budget allows; a `vital` one in any case, because those after it build on it."""
-        room = self.room(0 if vital else len(message))
-        if room is None:
-            return False
-        room += message
-        self.size += len(message) if vital else 0
-        return True
+    def obey(self, terms: bytes) -> None:
+        """A message that says what the pairs from now on are to be read by. It goes before the first of them; who tells
+        it has sent what was put in before."""
+        self.terms = terms
+        self._told = False
 
     def room(self, size: int) -> bytearray | None:
         """Where to put a message of this size, at the end; None if the budget does not allow it."""
-        if self.size + size > self.budget and size:
+        if self.size + size > self.budget:
             return None
         self._begin()
+        if not self._told:
+            self._tell()
         self.size += size
         return self._pending
 
@@ -61,6 +64,11 @@ class Outbox:
         if not self._pending and not self._changed:
             self.epoch = time_ns() - perf_counter_ns()
             self.wake()
+
+    def _tell(self) -> None:
+        self._told = True
+        self._pending += self.terms
+        self.size += len(self.terms)
 
     def count(self, color: str, role: str, revision: int, outcome: str, reason: str) -> None:
         """One more shadow that has no pair."""
@@ -70,8 +78,10 @@ class Outbox:
         self._changed[key] = None
 
     def take(self) -> bytearray:
-        """The next batch, to be sent now; empty if there is nothing."""
-        if self._changed:
+        """The next batch, to be sent now; empty if there is nothing, or no budget for counts (which are totals)."""
+        if self._changed and self.size <= self.budget:
+            if not self._told:
+                self._tell()
             totals = [Total(*key, self.totals[key]) for key in self._changed]
             self._changed.clear()
             message = wire.counts(totals)
@@ -79,27 +89,33 @@ class Outbox:
             self.size += len(message)
         batch, self._pending = self._pending, bytearray()
         if batch:
-            self._sent.append(batch)
+            self._sent.append((self.terms, batch))
         return batch
 
     def acknowledge(self, size: int) -> None:
         """So many bytes more, from the oldest on, are on disk."""
         self._acknowledged += size
-        while self._sent and self._acknowledged >= len(self._sent[0]):
-            batch = self._sent.popleft()
+        while self._sent and self._acknowledged >= len(self._sent[0][1]):
+            _, batch = self._sent.popleft()
             self._acknowledged -= len(batch)
             self.size -= len(batch)
+        if self._changed and not self._pending:
+            self.wake()
 
-    def again(self) -> list[bytearray]:
-        """What was sent and not acknowledged, for a recorder that has just begun: whole messages."""
-        batches = list(self._sent)
-        if batches:
-            batches[0] = batches[0][self._acknowledged :]
-        return batches
+    def again(self) -> tuple[bytes, list[bytearray]]:
+        """For a recorder that has just begun: the terms of what was sent and not acknowledged, and that, in whole
+        messages."""
+        if not self._sent:
+            return self.terms, []
+        batches = [batch for _, batch in self._sent]
+        batches[0] = batches[0][self._acknowledged :]
+        return self._sent[0][0], batches
 
     def forsake(self) -> bytearray:
         """Give the oldest batch up, because recorders end when they get it: its messages that are not on disk."""
-        batch = self._sent.popleft() if self._sent else bytearray()
+        if not self._sent:
+            return bytearray()
+        _, batch = self._sent.popleft()
         lost, self._acknowledged = batch[self._acknowledged :], 0
         self.size -= len(batch)
         return lost

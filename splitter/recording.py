@@ -56,7 +56,6 @@ class Recording:
         self._command = (*command, *options, store)
         self._service = service
         self._source = source
-        self._terms = b""
         self._said: Counter[tuple[str, str, str, str]] = Counter()
         """What the recorder says became of pairs: colour, role, outcome, reason."""
         self._wanted = asyncio.Event()
@@ -109,10 +108,9 @@ class Recording:
                 },
             }
         )
-        if terms != self._terms:
+        if terms != self._outbox.terms:
             self._flush()  # what came before is read by what held before
-            self._terms = terms
-            self._outbox.offer(terms, vital=True)
+            self._outbox.obey(terms)
         if facts.traffic.mirror:
             self._wanted.set()
 
@@ -149,7 +147,10 @@ class Recording:
 
     async def _live(self) -> str:
         """Start it, feed it until it ends; how it ended."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:  # no descriptor is left
+            return f"could not be started: {error}"
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
             try:
@@ -164,13 +165,12 @@ class Recording:
                 writer.close()
                 return f"could not be started: {error}"
         self._fruitless += 1
-        writer.write(self._terms)
-        extra = len(self._terms)
-        for batch in self._outbox.again():
-            writer.write(batch)
+        terms, batches = self._outbox.again()
+        writer.write(terms)
+        writer.writelines(batches)
         self._writer = writer
         try:
-            await self._read(reader, extra)
+            await self._read(reader, len(terms))
             return f"ended with {await process.wait()}"
         finally:
             self._writer = None
@@ -185,9 +185,10 @@ class Recording:
                 for total in wire.read_totals(await reader.readexactly(length)):
                     self._said[total.color, total.role, total.outcome, total.reason] += total.number
                 size = max(0, size - extra)
-                self._outbox.acknowledge(size - before)
-                self._fruitless = 0
-                before = size
+                if size > before:
+                    self._outbox.acknowledge(size - before)
+                    self._fruitless = 0
+                    before = size
 
     def _forsake(self) -> None:
         """Nobody survives the oldest batch."""

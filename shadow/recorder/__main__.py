@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from threading import Event, Thread
 from typing import Final
 
 import click
@@ -25,6 +25,8 @@ UNAVAILABLE: Final = 69
 """Exit code: the store cannot be used (sysexits.h, EX_UNAVAILABLE)."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
+
+log = logging.getLogger("shadow.recorder")
 
 
 @click.command()
@@ -48,14 +50,20 @@ def main(
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    connection = socket.socket(fileno=descriptor)
+    connection, ended = socket.socket(fileno=descriptor), Event()
     try:
         redact = [Redactor(name) for name in redactors]  # without one that was asked for, nothing is kept
-        with contextlib.closing(_opened(store, connection)) as opened:
-            Recorder(connection, opened, redactors=redact, tidy=tidying(retain_age, retain_size)).run()
+        with _opened(store, connection) as opened:
+            if retain_age is not None or retain_size is not None:
+                # Beside the pairs that come: what is forgotten must not hold up what is kept
+                arguments = (opened, retain_age, retain_size)
+                Thread(target=keep_tidy, args=arguments, kwargs={"ended": ended}, daemon=True).start()
+            Recorder(connection, opened, redactors=redact).run()
     except (NotInstalled, StoreError) as error:
-        logging.getLogger("shadow.recorder").error("%s", error)
+        log.error("%s", error)
         sys.exit(UNAVAILABLE)
+    finally:
+        ended.set()
 
 
 def _opened(url: str, connection: socket.socket) -> Store:
@@ -67,27 +75,18 @@ def _opened(url: str, connection: socket.socket) -> Store:
         except StoreError as error:
             if is_alone(connection):
                 raise
-            logging.getLogger("shadow.recorder").error("%s; trying again in %g s", error, delay)
+            log.error("%s; trying again in %g s", error, delay)
         time.sleep(delay)
         delay = min(delay * 2, LONGEST_WAIT)
 
 
-def tidying(age: float | None, size: int | None) -> Callable[[Store], None]:
-    """Lets the store forget, at most once every `TIDY_EVERY`."""
-    last = 0.0
-
-    def tidy(store: Store) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if (age is None and size is None) or now - last < TIDY_EVERY:
-            return
-        last = now
+def keep_tidy(store: Store, age: float | None, size: int | None, *, ended: Event) -> None:
+    """Let the store forget what is too old, or too much, every `TIDY_EVERY` until it has `ended`."""
+    while not ended.wait(TIDY_EVERY):
         try:
             store.retain(age=age, size=size)
         except StoreError as error:
-            logging.getLogger("shadow.recorder").error("%s", error)
-
-    return tidy
+            log.error("%s", error)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,6 @@ READ: Final = 1 << 20
 """Bytes that are worked on in one go."""
 GATHER: Final = 0.1
 """Seconds that it waits for more: a commit costs as much for one pair as for a hundred."""
-IDLE: Final = 60.0
-"""Seconds after which it looks what is too old, though nothing comes."""
 RETRY: Final = 0.5
 LONGEST_RETRY: Final = 30.0
 """Seconds between attempts to write what the store would not take."""
@@ -51,6 +49,12 @@ def is_alone(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
+def wordless(comparison: Comparison) -> Comparison:
+    """Its figures alone: words may quote what was answered, and they were found before anything was redacted."""
+    differences = tuple(replace(each, detail="") for each in comparison.differences)
+    return Comparison(differences, comparison.error and "it could not be compared")
+
+
 class Recorder:
     """`run` until the other end closes."""
 
@@ -60,13 +64,11 @@ class Recorder:
         store: Store,
         *,
         redactors: Sequence[Redactor] = (),
-        tidy: Callable[[Store], None] = lambda store: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`redactors` see each pair before it is kept, one after the other; `tidy` is called between two batches."""
+        """`redactors` see each pair before it is kept, one after the other."""
         self._connection = connection
         self._store = store
-        self._tidy = tidy
         self._sleep = sleep
         self._data = b""
         self._done = 0
@@ -83,14 +85,11 @@ class Recorder:
         while self._open:
             self._gather()
             self._work()
-            self._tidy(self._store)
 
     # In
 
     def _gather(self) -> None:
-        """Wait for something, and a little for more; at most `IDLE`."""
-        if not select.select((self._connection,), (), (), IDLE)[0]:
-            return
+        """Wait for something, and a little for more."""
         self._receive()
         enough = time.monotonic() + GATHER
         while self._open and len(self._data) < READ:
@@ -165,7 +164,15 @@ class Recorder:
         keep = payloads == shadowing.ALL or (
             payloads == shadowing.DIFFERING and not (comparison is not None and comparison.agrees)
         )
-        return Recorded(self._redacted(pair) if keep else pair, comparison, keep)
+        if keep:
+            pair = self._redacted(pair)
+        else:
+            pair = replace(
+                pair, primary=replace(pair.primary, message=""), shadow=replace(pair.shadow, message="")
+            )
+        if comparison is not None and (self._redactors or not keep):
+            comparison = wordless(comparison)
+        return Recorded(pair, comparison, keep)
 
     def _redacted(self, pair: Pair) -> Pair:
         for redactor in self._redactors:

@@ -14,6 +14,7 @@ from shadow.store.values import Scope
 from splitter.facts import Facts
 from splitter.recording import Recording
 from tests.shadow import pipe
+from tests.splitter.test_outbox import put
 from tests.until import until
 
 PAIRS = 100_000
@@ -43,8 +44,8 @@ async def test_100_000_pairs_and_four_kills_later_every_pair_is_there_once(tmp_p
     async with asyncio.timeout(WITHIN):
         for number in range(1, PAIRS + 1):
             message = pipe.pair(number)
-            if not outbox.offer(message):  # a data path would drop it, and count that
-                await until(lambda message=message: outbox.offer(message))
+            if not put(outbox, message):  # a data path would drop it, and count that
+                await until(lambda message=message: put(outbox, message))
             if number % CHUNK == 0:
                 await asyncio.sleep(0)
             if kills and number >= kills[0]:

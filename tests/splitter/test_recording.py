@@ -13,6 +13,7 @@ from mesh.consul import Instance
 from shadow import wire
 from splitter.facts import Facts
 from splitter.recording import Recording
+from tests.splitter.test_outbox import put
 from tests.until import until
 
 MIRRORED = b'{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 100}]}'
@@ -65,7 +66,7 @@ class Watched:
         await until(lambda: set(wanted) <= set(self.lines))
 
     def offer(self, text: str) -> None:
-        assert self.recording.captures.outbox.offer(wire.message(wire.PAIR, text.encode()))
+        assert put(self.recording.captures.outbox, wire.message(wire.PAIR, text.encode()))
 
 
 @asynccontextmanager
@@ -146,7 +147,7 @@ async def test_a_pair_that_no_recorder_survives_is_given_up_and_counted(tmp_path
     )
     async with watched(tmp_path, always) as at:
         at.recording.learn(facts(MIRRORED))
-        at.recording.captures.outbox.offer(wire.message(wire.PAIR, body))
+        put(at.recording.captures.outbox, wire.message(wire.PAIR, body))
         await until(at.recording.totals)
         assert at.recording.totals() == {("green", "shadow", "dropped", "recorder_lost"): 1}
         at.offer("later")

@@ -137,10 +137,11 @@ def test_payloads_are_kept_as_the_document_says(store: Store, payloads: str, kep
 
 
 class Hides:
-    """Takes the request out."""
+    """Takes out what was asked and answered."""
 
     def redact(self, pair: Pair) -> Redacted:
-        return Redacted(replace(pair, request=b"-", metadata=()))
+        primary, shadow = (replace(each, body=b"", message="") for each in (pair.primary, pair.shadow))
+        return Redacted(replace(pair, request=b"-", metadata=(), primary=primary, shadow=shadow))
 
 
 def test_a_redactor_sees_a_pair_before_it_is_kept_and_after_it_is_compared(store: Store) -> None:
@@ -205,3 +206,24 @@ def test_what_is_no_answer_is_still_a_pair(store: Store) -> None:
         fed.send(pipe.terms(), pipe.pair(1, outcome="timed_out", status="", shadow=b""))
         (only,) = fed.pairs()
         assert (only.pair.outcome, only.pair.shadow.status, only.comparison) == (Outcome.TIMED_OUT, "", None)
+
+
+@pytest.mark.parametrize("how", ["not kept", "redacted"])
+def test_no_word_of_an_answer_is_left_where_payloads_are_not_kept_or_are_redacted(
+    store: Store, tmp_path: Path, how: str
+) -> None:
+    """Details and messages quote answers; figures do not."""
+    secret = b'{"best": "hunter2"}'
+    said = pipe.block(grpc_status="5", grpc_message="no user hunter2")
+    redactors = [Hides()] if how == "redacted" else []
+    with Fed(store, redactors=redactors) as fed:
+        fed.send(pipe.terms(record={"payloads": "none" if how == "not kept" else "all"}))
+        fed.send(
+            pipe.pair(1, shadow=pipe.framed(secret)), pipe.pair(2, status="NOT_FOUND", shadow_block=said)
+        )
+        first, _ = fed.pairs()
+        assert first.comparison is not None
+        assert [each.agrees for each in first.comparison.differences] == [True, False]
+    store.close()
+    for path in tmp_path.glob("shadow.db*"):
+        assert b"hunter2" not in path.read_bytes()
