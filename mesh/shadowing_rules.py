@@ -13,7 +13,7 @@ from mesh.traffic_rules import GRAIN, LONGEST_NAME, limited, weight
 MOST_TOP: Final = 100_000
 MOST_PAIRS: Final = 10_000_000
 LARGEST_RATIO: Final = 1_000
-LARGEST: Final = 64 << 20
+LARGEST: Final = 4 << 20
 """Bytes of a message that pairs may be kept with: more than that, and one call would fill the recorder."""
 
 OFF: Final = "off"
@@ -38,7 +38,7 @@ def size(value: object) -> int:
     """`64KiB`, `1MiB`, `500B` as bytes."""
     found = quantity.size(value if isinstance(value, str) else "")
     if not 1 <= found <= LARGEST:
-        raise ValueError("must be from 1B to 64MiB")
+        raise ValueError("must be from 1B to 4MiB")
     return found
 
 

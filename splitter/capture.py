@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mesh import contract
 from shadow.wire import FACTS, LEFT_OUT, NO_TRACE, PAIR, PREFIX, SEPARATOR
+from splitter.kept import KEPT_LEAST
 from splitter.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _PREFIX: Final = PREFIX.size
 class Said:
     """The header blocks and the body of one side of a call. Almost all bodies are one frame, so that has no list."""
 
-    __slots__ = ("block", "captures", "first", "lost", "rest", "size")
+    __slots__ = ("block", "captures", "cost", "first", "lost", "rest", "size")
 
     def __init__(self, captures: "Captures", block: bytes) -> None:
         self.captures = captures
@@ -51,6 +52,8 @@ class Said:
         self.first = b""
         self.rest: list[bytes] | None = None
         self.size = 0
+        self.cost = 0
+        """What it counts of what all may hold: a piece costs at least `KEPT_LEAST`."""
         self.lost = ""
         """Why the body is not kept."""
 
@@ -60,8 +63,10 @@ class Said:
             return
         captures = self.captures
         size = len(payload)
+        cost = size if size > KEPT_LEAST else KEPT_LEAST
         self.size += size
-        captures.size += size
+        self.cost += cost
+        captures.size += cost
         if self.size > largest:
             self.lose(TOO_LARGE)
         elif captures.size > captures.limit:
@@ -89,8 +94,8 @@ class Said:
     def lose(self, reason: str) -> None:
         """Keep nothing of the body, whatever still comes."""
         self.lost = self.lost or reason
-        self.captures.size -= self.size
-        self.size = 0
+        self.captures.size -= self.cost
+        self.size = self.cost = 0
         self.first = b""
         self.rest = None
 
@@ -230,7 +235,7 @@ class Captures:
         self.outbox = outbox
         self.limit = limit
         self.size = 0
-        """Bytes captured of calls under way."""
+        """Bytes captured of calls under way, at least `KEPT_LEAST` a piece."""
         self._labels: dict[tuple[bytes, str, str, str, str, str, str, str, str, str], bytes] = {}
 
     def labels(self, capture: Capture, shadow: "ShadowCall", outcome: str, reason: str, status: str) -> bytes:

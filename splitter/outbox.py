@@ -102,6 +102,11 @@ class Outbox:
         if self._changed and not self._pending:
             self.wake()
 
+    @property
+    def pairs(self) -> int:
+        """How many wait, or are not acknowledged. Reads all of them: for the end."""
+        return sum(kind == wire.PAIR for batch in self.again()[1] for kind, _, _ in wire.messages(batch))
+
     def again(self) -> tuple[bytes, list[bytearray]]:
         """For a recorder that has just begun: the terms of what was sent and not acknowledged, and that, in whole
         messages."""
@@ -111,11 +116,12 @@ class Outbox:
         batches[0] = batches[0][self._acknowledged :]
         return self._sent[0][0], batches
 
-    def forsake(self) -> bytearray:
-        """Give the oldest batch up, because recorders end when they get it: its messages that are not on disk."""
+    def forsake(self) -> bytes:
+        """Give up the oldest message that is not on disk, because recorders end when they get it."""
         if not self._sent:
-            return bytearray()
-        _, batch = self._sent.popleft()
-        lost, self._acknowledged = batch[self._acknowledged :], 0
-        self.size -= len(batch)
-        return lost
+            return b""
+        for _, _, end in wire.messages(self._sent[0][1][self._acknowledged :]):
+            lost = bytes(self._sent[0][1][self._acknowledged : self._acknowledged + end])
+            self.acknowledge(end)
+            return lost
+        return b""

@@ -7,6 +7,7 @@ acknowledged.
 
 import asyncio
 import logging
+import os
 import random
 import socket
 import sys
@@ -29,7 +30,8 @@ LONGEST_DELAY: Final = 30.0
 LASTING: Final = 10.0
 JITTER: Final = 0.2
 PATIENCE: Final = 3
-"""Recorders in a row that ended without having kept anything: the batch they all got is given up."""
+"""Recorders in a row that ended without having kept anything: the message they all got first is given up."""
+STORE: Final = "VERDIGRIS_STORE"
 LOST: Final = "recorder_lost"
 FAREWELL: Final = 5.0
 """Seconds that the recorder has, in the end, for what is left; it goes on alone with what it was sent by then."""
@@ -53,7 +55,8 @@ class Recording:
         self._outbox = Outbox(wake=self._wake)
         self.captures = Captures(service, self._outbox)
         self.restarts = 0
-        self._command = (*command, *options, store)
+        self._command = (*command, *options)
+        self._store = store
         self._service = service
         self._source = source
         self._said: Counter[tuple[str, str, str, str]] = Counter()
@@ -63,7 +66,9 @@ class Recording:
         self._writer: asyncio.StreamWriter | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._fruitless = 0
-        self._finishing = False
+        self._finishing = asyncio.Event()
+        """There is one more life at most."""
+        self._ended = asyncio.Event()
 
     # What it shows
 
@@ -101,6 +106,7 @@ class Recording:
             {
                 "service": self._service,
                 "source": self._source,
+                "revision": facts.revision,
                 "document": None if facts.raw is None else facts.raw.decode(),
                 "versions": {
                     f"{each.address}:{each.port}": each.meta.get(contract.META_MODEL_VERSION, "")
@@ -128,21 +134,30 @@ class Recording:
     # The process
 
     async def run(self) -> None:
-        """Keep a recorder, from the first mirror on."""
-        await self._wanted.wait()
-        delay, clock = FIRST_DELAY, asyncio.get_running_loop().time
+        """Keep a recorder, from the first mirror on, until it has all in the end (`finish`)."""
+        try:
+            await self._wanted.wait()
+            await self._keep()
+        finally:
+            self._ended.set()
+
+    async def _keep(self) -> None:
+        delay, clock, last = FIRST_DELAY, asyncio.get_running_loop().time, False
         while True:
             began = clock()
             how = await self._live()
-            if self._finishing:
+            if self._finishing.is_set() and (last or not self._outbox.size):
                 return
+            last = self._finishing.is_set()
             self.restarts += 1
             if clock() - began >= LASTING:
                 delay = FIRST_DELAY
             log.error("the recorder %s; starting it again in about %g s", how, delay)
             if self._fruitless >= PATIENCE:
                 self._forsake()
-            await asyncio.sleep(delay * random.uniform(1 - JITTER, 1 + JITTER))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay * random.uniform(1 - JITTER, 1 + JITTER)):
+                    await self._finishing.wait()
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _live(self) -> str:
@@ -151,12 +166,16 @@ class Recording:
             ours, theirs = socket.socketpair()
         except OSError as error:  # no descriptor is left
             return f"could not be started: {error}"
+        terms, batches = self._outbox.again()
+        suspects = sum(map(len, (terms, *batches))) if self._fruitless else 0
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
             try:
                 process = self._process = await asyncio.create_subprocess_exec(
                     *self._command,
+                    f"--carefully={suspects}",
                     str(theirs.fileno()),
+                    env={**os.environ, STORE: self._store},  # arguments are for everybody to read
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
                     start_new_session=True,  # Ctrl-C is for us: we tell it when nothing more comes
@@ -165,10 +184,12 @@ class Recording:
                 writer.close()
                 return f"could not be started: {error}"
         self._fruitless += 1
-        terms, batches = self._outbox.again()
         writer.write(terms)
         writer.writelines(batches)
-        self._writer = writer
+        if self._finishing.is_set():
+            writer.write_eof()
+        else:
+            self._writer = writer
         try:
             await self._read(reader, len(terms))
             return f"ended with {await process.wait()}"
@@ -191,33 +212,37 @@ class Recording:
                     before = size
 
     def _forsake(self) -> None:
-        """Nobody survives the oldest batch."""
+        """Nobody survives the oldest message; all but the first of them got it alone."""
         self._fruitless = 0
-        lost = 0
         for kind, body, _ in wire.messages(self._outbox.forsake()):
             if kind == wire.PAIR:
                 pair = wire.read_pair(body)
                 labels = pair.labels
                 self._outbox.count(labels.shadow_color, labels.role, pair.revision, DROPPED, LOST)
-                lost += 1
-        log.error(
-            "%d recorders in a row have ended before they kept anything: %d pairs are given up",
-            PATIENCE,
-            lost,
-        )
+                log.error(
+                    "%d recorders in a row have ended over a pair of %s: it is given up",
+                    PATIENCE,
+                    labels.method,
+                )
 
     async def finish(self) -> None:
-        """All that is left goes to the recorder, which ends by itself; at most `FAREWELL` seconds."""
-        self._finishing = True
+        """All that is left goes to a recorder, which ends by itself; at most `FAREWELL` seconds."""
         self._flush()
-        writer, process = self._writer, self._process
-        if writer is None or process is None:
+        self._finishing.set()
+        writer, self._writer = self._writer, None  # what comes now is too late
+        if not self._wanted.is_set():
             return
-        self._writer = None  # what comes now is too late
         with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(FAREWELL):
-                writer.write_eof()
-                await process.wait()
+                if writer is not None:
+                    writer.write_eof()
+                await self._ended.wait()
+        if self._outbox.size:
+            log.error(
+                "after %g s the recorder has not said that it kept the last %d pairs: what it has not read is lost",
+                FAREWELL,
+                self._outbox.pairs,
+            )
 
 
 class NoRecording:

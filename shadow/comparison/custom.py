@@ -13,7 +13,7 @@ from shadow.comparison.admitted import Refused, admitted
 from shadow.comparison.difference import Comparison, Difference
 from shadow.comparison.part import short
 from shadow.comparison.view import View
-from shadow.pair import Pair
+from shadow.pair import Answer, Pair
 
 COMPARATORS: Final = "verdigris.comparators"
 """Entry points: callables that take a `View` and give `Difference`s."""
@@ -70,10 +70,10 @@ class Redactor:
             pair_after = self._user(pair)
         except (Exception, SystemExit) as error:
             return Redacted(_bare(pair), short(f"redactor {self._name!r} raised {told(error)}"))
-        if not isinstance(pair_after, Pair) or pair_after.id != pair.id:
-            rule = "expected the same pair, redacted"
-            return Redacted(_bare(pair), short(f"redactor {self._name!r} gave {_kind(pair_after)}: {rule}"))
-        return Redacted(pair_after)
+        rule = _broken(pair_after, pair)
+        if rule:
+            return Redacted(_bare(pair), short(f"redactor {self._name!r} gave {rule}"))
+        return Redacted(_with(pair, pair_after))
 
 
 def told(error: BaseException) -> str:
@@ -100,6 +100,37 @@ def _load(group: str, what: str, name: str) -> Any:
 
 def _kind(value: object) -> str:
     return type(value).__name__
+
+
+def _broken(found: object, pair: Pair) -> str:
+    """What it is, and what it should be; empty if it is the pair, with what a redactor may change of the right kind."""
+    if not isinstance(found, Pair) or found.id != pair.id:
+        return f"{_kind(found)}: expected the same pair, redacted"
+    for leg, answer in (("primary", found.primary), ("shadow", found.shadow)):
+        if not isinstance(answer, Answer):
+            return f"{_kind(answer)} as {leg}: expected an Answer"
+        if not (answer.body is None or isinstance(answer.body, bytes)):
+            return f"{_kind(answer.body)} as body of the {leg}: expected bytes or None"
+        if not isinstance(answer.message, str):
+            return f"{_kind(answer.message)} as message of the {leg}: expected str"
+    if not (found.request is None or isinstance(found.request, bytes)):
+        return f"{_kind(found.request)} as request: expected bytes or None"
+    if not isinstance(found.metadata, tuple) or not all(map(_is_metadata, found.metadata)):
+        return "metadata that is no tuple of (str, str)"
+    return ""
+
+
+def _is_metadata(field: object) -> bool:
+    return isinstance(field, tuple) and len(field) == 2 and all(isinstance(each, str) for each in field)
+
+
+def _with(pair: Pair, redacted: Pair) -> Pair:
+    """The pair with what a redactor may change: what was said, not what became of it."""
+    primary, shadow = (
+        replace(before, body=after.body, message=after.message)
+        for before, after in ((pair.primary, redacted.primary), (pair.shadow, redacted.shadow))
+    )
+    return replace(pair, primary=primary, shadow=shadow, request=redacted.request, metadata=redacted.metadata)
 
 
 def _bare(pair: Pair) -> Pair:

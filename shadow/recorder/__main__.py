@@ -35,12 +35,18 @@ log = logging.getLogger("shadow.recorder")
 @click.option(
     "--redactor", "redactors", multiple=True, help="An entry point in `verdigris.redactors`. Repeatable."
 )
-@click.argument("store")
+@click.option("--store", required=True, envvar="VERDIGRIS_STORE", help="Where pairs are kept.")
+@click.option("--carefully", default=0, help="Bytes to be read message by message.")
 @click.argument("descriptor", type=int)
 def main(
-    retain_age: float | None, retain_size: int | None, redactors: tuple[str, ...], store: str, descriptor: int
+    retain_age: float | None,
+    retain_size: int | None,
+    redactors: tuple[str, ...],
+    store: str,
+    carefully: int,
+    descriptor: int,
 ) -> None:
-    """Keep in STORE the pairs that come in on DESCRIPTOR."""
+    """Keep the pairs that come in on DESCRIPTOR."""
     logging.basicConfig(
         level=logging.WARNING,
         stream=sys.stderr,
@@ -58,7 +64,7 @@ def main(
                 # Beside the pairs that come: what is forgotten must not hold up what is kept
                 arguments = (opened, retain_age, retain_size)
                 Thread(target=keep_tidy, args=arguments, kwargs={"ended": ended}, daemon=True).start()
-            Recorder(connection, opened, redactors=redact).run()
+            Recorder(connection, opened, redactors=redact, carefully=carefully).run()
     except (NotInstalled, StoreError) as error:
         log.error("%s", error)
         sys.exit(UNAVAILABLE)

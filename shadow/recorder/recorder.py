@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final
 
 from mesh import shadowing
+from mesh.traffic import Traffic
 from shadow import wire
 from shadow.comparison.comparator import Comparator
 from shadow.comparison.custom import NotInstalled, Redactor
@@ -38,6 +39,8 @@ LONGEST_RETRY: Final = 30.0
 LAST_ATTEMPTS: Final = 3
 """When the data path has gone, nobody else waits."""
 INCOMPARABLE: Final = "incomparable"
+REMEMBERED: Final = 64
+"""Revisions whose rules are remembered."""
 
 log = logging.getLogger("shadow.recorder")
 
@@ -55,6 +58,19 @@ def wordless(comparison: Comparison) -> Comparison:
     return Comparison(differences, comparison.error and "it could not be compared")
 
 
+class Rules:
+    """What one document says of pairs."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self.payloads = traffic.record.payloads
+        self.compare: Callable[[Pair], Comparison]
+        try:
+            self.compare = Comparator(traffic.compare).compare
+        except NotInstalled as error:
+            log.error("%s; until it is, pairs are kept and not compared", error)
+            self.compare = partial(_incomparable, str(error))
+
+
 class Recorder:
     """`run` until the other end closes."""
 
@@ -64,9 +80,11 @@ class Recorder:
         store: Store,
         *,
         redactors: Sequence[Redactor] = (),
+        carefully: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`redactors` see each pair before it is kept, one after the other."""
+        """`redactors` see each pair before it is kept, one after the other. `carefully`: bytes that are read message by
+        message, each acknowledged alone, because a recorder ended over them."""
         self._connection = connection
         self._store = store
         self._sleep = sleep
@@ -74,17 +92,24 @@ class Recorder:
         self._done = 0
         """Bytes of whole messages that are kept."""
         self._terms: Terms | None = None
-        self._compare: Callable[[Pair], Comparison] = Comparator(shadowing.Compare()).compare
+        self._rules: dict[int, Rules] = {}
+        """By revision: a call that was under way is read by the document that decided it."""
         self._redactors = redactors
+        self._carefully = carefully
         self._troubled: set[str] = set()
         """What has been told of redactors that failed."""
         self._open = True
+        self._poll = (
+            select.poll()
+        )  # select() takes no descriptor above 1 023, which a busy sidecar may have given us
+        self._poll.register(connection, select.POLLIN)
 
     def run(self) -> None:
         """Raises StoreError if what is left in the end cannot be kept."""
         while self._open:
             self._gather()
-            self._work()
+            while self._work() and self._done < self._carefully:
+                pass
 
     # In
 
@@ -94,7 +119,7 @@ class Recorder:
         enough = time.monotonic() + GATHER
         while self._open and len(self._data) < READ:
             left = enough - time.monotonic()
-            if left <= 0 or not select.select((self._connection,), (), (), left)[0]:
+            if left <= 0 or not self._poll.poll(left * 1000):
                 return
             self._receive()
 
@@ -108,19 +133,22 @@ class Recorder:
 
     # Work
 
-    def _work(self) -> None:
+    def _work(self) -> bool:
+        """Whether there was a whole message."""
         recorded: list[Recorded] = []
         counts: list[Count] = []
         became: Counter[tuple[str, str, int, str, str]] = Counter()
         position = 0
         for kind, body, end in wire.messages(self._data):
+            if position and self._done < self._carefully:
+                break
             position = end
             if kind == wire.TERMS:
                 self._obey(Terms.read(body))
             elif kind == wire.COUNTS and self._terms is not None:
                 counts += (self._count(self._terms, total) for total in wire.read_totals(body))
             elif kind == wire.PAIR and self._terms is not None:
-                each = self._record(self._terms, self._terms.pair(wire.read_pair(body)))
+                each = self._record(self._terms.pair(wire.read_pair(body)))
                 pair = each.pair
                 became[pair.shadow.color, pair.role, pair.revision, pair.outcome, pair.reason] += 1
                 recorded.append(each)
@@ -129,16 +157,18 @@ class Recorder:
             self._keep(recorded, counts)
             self._done += position
             self._acknowledge([Total(*key, number) for key, number in became.items()])
+        return bool(position)
 
     def _obey(self, terms: Terms) -> None:
-        compare = terms.traffic.compare
-        if self._terms is None or compare != self._terms.traffic.compare:
-            try:
-                self._compare = Comparator(compare).compare
-            except NotInstalled as error:
-                log.error("%s; until it is, pairs are kept and not compared", error)
-                self._compare = partial(_incomparable, str(error))
         self._terms = terms
+        while len(self._rules) >= REMEMBERED:
+            del self._rules[next(iter(self._rules))]
+        self._rules.pop(terms.revision, None)
+        self._rules[terms.revision] = Rules(terms.traffic)
+
+    def _rules_of(self, pair: Pair) -> "Rules":
+        """Those of its revision; the newest if they are forgotten."""
+        return self._rules.get(pair.revision) or self._rules[next(reversed(self._rules))]
 
     @staticmethod
     def _count(terms: Terms, total: Total) -> Count:
@@ -154,13 +184,13 @@ class Recorder:
             at=time.time_ns(),
         )
 
-    def _record(self, terms: Terms, pair: Pair) -> Recorded:
-        comparison = None
+    def _record(self, pair: Pair) -> Recorded:
+        rules, comparison = self._rules_of(pair), None
         if pair.outcome is Outcome.COMPARED:
-            comparison = self._compare(pair)
+            comparison = rules.compare(pair)
             if comparison.error:
                 pair = replace(pair, outcome=Outcome.DROPPED, reason=INCOMPARABLE)
-        payloads = terms.traffic.record.payloads
+        payloads = rules.payloads
         keep = payloads == shadowing.ALL or (
             payloads == shadowing.DIFFERING and not (comparison is not None and comparison.agrees)
         )

@@ -86,7 +86,7 @@ traffics = st.builds(
     safe=st.just(SAFE_METHODS) | st.lists(methods, max_size=3).map(tuple),
     fallback=st.booleans(),
     note=texts,
-    record=st.builds(Record, st.integers(0, GRAIN), st.sampled_from(PAYLOADS), st.integers(1, 64 << 20)),
+    record=st.builds(Record, st.integers(0, GRAIN), st.sampled_from(PAYLOADS), st.integers(1, 4 << 20)),
     compare=st.builds(
         Compare,
         st.dictionaries(outputs, rules, max_size=3).map(lambda each: tuple(each.items())),

@@ -19,7 +19,7 @@ SHADOWING: Final = (
     besides("a size without a unit", '"record": {"largest": "1024"}', "record.largest", "with its unit"),
     besides("a size that is a number", '"record": {"largest": 1024}', "record.largest", "with its unit"),
     besides("a size in bits", '"record": {"largest": "1Mb"}', "record.largest", "its unit"),
-    besides("a size of nothing", '"record": {"largest": "0KiB"}', "record.largest", "from 1B to 64MiB"),
+    besides("a size of nothing", '"record": {"largest": "0KiB"}', "record.largest", "from 1B to 4MiB"),
     besides("a size of a part of a byte", '"record": {"largest": "1.5B"}', "record.largest", "whole bytes"),
     besides("a size that no call has", '"record": {"largest": "65MiB"}', "record.largest", "from 1B to"),
     besides(

@@ -24,11 +24,14 @@ def document(**more: Any) -> dict[str, Any]:
     return {"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 100}], **more}
 
 
-def terms(*, source: str = "here", versions: dict[str, str] | None = None, **more: Any) -> bytes:
+def terms(
+    *, source: str = "here", revision: int = 5, versions: dict[str, str] | None = None, **more: Any
+) -> bytes:
     """`more` goes into the traffic document."""
     value = {
         "service": "films",
         "source": source,
+        "revision": revision,
         "document": json.dumps(document(**more)),
         "versions": versions or {},
     }

@@ -269,7 +269,7 @@ class TestWhatIsNotKept:
             assert (found.request, found.primary, found.shadow) == (b"question", b"from blue", None)
 
     async def test_what_all_calls_together_may_hold_is_bounded(self) -> None:
-        async with capturing(limit=20) as captured:
+        async with capturing(limit=150) as captured:
             at = captured.at
             call = at.client.call(SAFE)
             (await at.green.request()).answer(b"from green")

@@ -107,14 +107,17 @@ def test_counts_are_totals_so_that_none_is_lost_or_doubled() -> None:
         assert wire.read_totals(body) == [wire.Total(*KEY, expected)]
 
 
-def test_the_oldest_batch_can_be_given_up() -> None:
+def test_the_oldest_message_can_be_given_up() -> None:
     outbox = Outbox(wake=lambda: None)
     for number in (1, 2):
         put(outbox, message(number))
+        put(outbox, message(10 * number))
         outbox.take()
-    assert numbers(outbox.forsake()) == [1]
-    assert list(map(numbers, outbox.again()[1])) == [[2]]
-    outbox.forsake()
+    outbox.acknowledge(len(message(1)))
+    assert numbers(outbox.forsake()) == [10]
+    assert list(map(numbers, outbox.again()[1])) == [[2, 20]]
+    assert numbers(outbox.forsake()) == [2]
+    assert numbers(outbox.forsake()) == [20]
     assert (outbox.forsake(), outbox.size) == (b"", 0)
 
 

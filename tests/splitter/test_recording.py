@@ -20,10 +20,10 @@ MIRRORED = b'{"split": {"blue": 100}, "mirror": [{"color": "green", "percent": 1
 PLAIN = b'{"split": {"blue": 100}}'
 
 OBEDIENT = """
-import socket, sys
+import os, socket, sys
 from shadow import wire
-connection, log = socket.socket(fileno=int(sys.argv[-1])), open(sys.argv[-2], "a", buffering=1)
-print("begun", *sys.argv[1:-2], file=log)
+connection, log = socket.socket(fileno=int(sys.argv[-1])), open(os.environ["VERDIGRIS_STORE"], "a", buffering=1)
+print("begun", *sys.argv[1:-1], file=log)
 data, done = b"", 0
 while received := connection.recv(1 << 16):
     data += received
@@ -89,7 +89,7 @@ async def test_there_is_no_recorder_until_a_document_has_a_mirror(tmp_path: Path
         await asyncio.sleep(0)
         assert (at.lines, at.recording.running) == ([], False)
         at.recording.learn(facts(MIRRORED))
-        await at.until("begun --retain-age=60")
+        await at.until("begun --retain-age=60 --carefully=0")
 
 
 async def test_it_is_told_the_terms_before_the_pairs_that_they_are_for(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_it_is_told_the_terms_before_the_pairs_that_they_are_for(tmp_path:
     async with watched(tmp_path) as at:
         at.recording.learn(facts(MIRRORED, at_home))
         at.offer("first")
-        at.recording.learn(facts(MIRRORED, at_home, revision=2))  # says the same
+        at.recording.learn(facts(MIRRORED, at_home, revision=2))  # nothing is read by it
         at.recording.learn(facts(PLAIN, revision=3))
         at.offer("second")
         await at.until(f"{wire.PAIR} second")
@@ -166,7 +166,7 @@ async def test_one_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptu
 async def test_in_the_end_it_gets_what_is_left_and_ends_by_itself(tmp_path: Path) -> None:
     async with watched(tmp_path) as at:
         at.recording.learn(facts(MIRRORED))
-        await at.until("begun")
+        await at.until("begun --carefully=0")
         at.offer("last")
     assert at.lines[-2:] == [f"{wire.PAIR} last", "ended"]
 
@@ -177,7 +177,7 @@ async def test_what_comes_after_the_end_is_too_late_and_no_error(tmp_path: Path)
     slow = f"import os, time\n        while b'last' in body and not os.path.exists({str(go)!r}): time.sleep(0.01)"
     async with watched(tmp_path, slow) as at:
         at.recording.learn(facts(MIRRORED))
-        await at.until("begun")
+        await at.until("begun --carefully=0")
         at.offer("last")
         ending = asyncio.create_task(at.recording.finish())
         await at.until(f"{wire.PAIR} last")

@@ -227,3 +227,21 @@ def test_no_word_of_an_answer_is_left_where_payloads_are_not_kept_or_are_redacte
     store.close()
     for path in tmp_path.glob("shadow.db*"):
         assert b"hunter2" not in path.read_bytes()
+
+
+def test_a_pair_is_read_by_the_document_that_decided_it(store: Store) -> None:
+    """A call that was under way when the document changed ends after it."""
+    with Fed(store) as fed:
+        fed.send(pipe.terms(revision=5, record={"payloads": "none"}), pipe.terms(revision=6), pipe.pair(1))
+        (only,) = fed.pairs()
+        assert only.pair.request is None
+
+
+def test_what_a_recorder_ended_over_is_read_message_by_message(store: Store) -> None:
+    """So that only the one that ends it is in doubt."""
+    sent = (pipe.terms(), pipe.pair(1), pipe.pair(2))
+    with Fed(store, carefully=len(b"".join(sent))) as fed:
+        fed.send(*sent)
+        assert [each.number for each in fed.became] == [1, 1]
+        fed.send(pipe.pair(3), pipe.pair(4))
+        assert [each.number for each in fed.became] == [1, 1, 2]
