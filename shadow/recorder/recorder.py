@@ -165,6 +165,8 @@ class Recorder:
         keep = payloads == shadowing.ALL or (
             payloads == shadowing.DIFFERING and not (comparison is not None and comparison.agrees)
         )
+        if comparison is not None and (self._redactors or not keep):
+            comparison = _without_words(comparison)
         return Recorded(self._redacted(pair) if keep else pair, comparison, keep)
 
     def _redacted(self, pair: Pair) -> Pair:
@@ -203,6 +205,13 @@ class Recorder:
             self._connection.sendall(wire.ACKNOWLEDGED.pack(self._done, len(text)) + text)
         except ConnectionError:
             log.debug("nobody to tell")
+
+
+def _without_words(comparison: Comparison) -> Comparison:
+    """A detail may quote the answers: what is not to be kept of them, and what a redactor would have taken out."""
+    if not any(each.detail for each in comparison.differences):
+        return comparison
+    return replace(comparison, differences=tuple(replace(each, detail="") for each in comparison.differences))
 
 
 def _incomparable(why: str, pair: Pair) -> Comparison:
