@@ -1,11 +1,7 @@
 """What is said of a shadow: from live calls, over processes and a store, the same as its models say alone."""
 
 import asyncio
-import json
-import os
-import sys
 from pathlib import Path
-from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,9 +11,9 @@ from rollout.demo import pairs, requests
 from rollout.demo.client import Recommender
 from rollout.demo.story import COMPARE, CRITERIA
 from rollout.local import MODELS, SERVICE
-from rollout.processes import ROOT
 from tests.e2e.harness import Mesh
 from tests.e2e.harness.mesh import Splitter
+from tests.e2e.harness.shadows import report
 
 CALLS = 400
 NOISE = 40
@@ -58,18 +54,6 @@ async def recorded(mesh: Mesh, store: Path) -> list[int]:
             await asyncio.sleep(0.05)  # the recorder's counts are a page, not an event
             found = await became(splitter)
     return users
-
-
-async def report(mesh: Mesh, store: Path, *options: str) -> tuple[int | None, Any]:
-    """The command's exit code and what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rollout", "report", mesh.service, "--store", str(store), "--json", *options),
-        *("--consul-addr", f"{mesh.consul.host}:{mesh.consul.port}"),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    stdout, _ = await process.communicate()
-    return process.returncode, json.loads(stdout)
 
 
 async def test_the_overlap_of_two_models_on_live_calls_is_the_one_computed_offline(

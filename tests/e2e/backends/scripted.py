@@ -1,10 +1,10 @@
 """A grpcio server without a .proto whose methods each do one thing that a proxy may get wrong.
 
-    python -m tests.e2e.backends.scripted PORT [graceful]
+    python -m tests.e2e.backends.scripted PORT [graceful] [gzip]
 
-`graceful`: SIGTERM lets the calls in flight finish, as a server in production would. Every method takes and
-gives raw messages and says in `x-backend` which server answered. A call that another call asks about carries
-its name in `x-id`.
+`graceful`: SIGTERM lets the calls in flight finish, as a server in production would. `gzip`: answers are
+compressed. Every method takes and gives raw messages and says in `x-backend` which server answered. A call that another
+call asks about carries its name in `x-id`.
 """
 
 import json
@@ -154,10 +154,11 @@ class AnyMethod(grpc.GenericRpcHandler):
         return None if behavior is None else grpc.stream_stream_rpc_method_handler(behavior)
 
 
-def main() -> None:
+def main(made: Callable[[str], Scripted] = Scripted) -> None:
     port = int(sys.argv[1])
-    server = grpc.server(ThreadPoolExecutor(max_workers=256), options=OPTIONS)
-    server.add_generic_rpc_handlers((AnyMethod(Scripted(f"127.0.0.1:{port}")),))
+    compression = grpc.Compression.Gzip if "gzip" in sys.argv else None
+    server = grpc.server(ThreadPoolExecutor(max_workers=256), options=OPTIONS, compression=compression)
+    server.add_generic_rpc_handlers((AnyMethod(made(f"127.0.0.1:{port}")),))
     assert server.add_insecure_port(f"127.0.0.1:{port}") == port
     server.start()
     if "graceful" in sys.argv:

@@ -153,6 +153,22 @@ def test_a_redactor_sees_a_pair_before_it_is_kept_and_after_it_is_compared(store
         assert only.comparison.agrees
 
 
+@pytest.mark.parametrize(
+    ("payloads", "redactors", "quoted"), [("all", [], True), ("all", [Hides()], False), ("none", [], False)]
+)
+def test_a_detail_quotes_answers_only_where_they_are_kept_as_they_are(
+    store: Store, payloads: str, redactors: list[Hides], quoted: bool
+) -> None:
+    with Fed(store, redactors=redactors) as fed:
+        fed.send(pipe.terms(record={"payloads": payloads}))
+        fed.send(pipe.pair(1, shadow=pipe.framed(b'{"best": 4711}')))
+        (only,) = fed.pairs()
+    assert only.comparison is not None
+    answer = next(each for each in only.comparison.differences if each.output == "answer")
+    assert (answer.agrees, answer.score) == (False, 0.0)
+    assert ("4711" in answer.detail) == quoted
+
+
 def test_a_comparator_that_is_not_installed_leaves_pairs_that_say_so(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
