@@ -23,7 +23,7 @@ class Exit(IntEnum):
 
 class Judged(IntEnum):
     """Of `report` and `replay`, for CI: what they judged, or why they could not. None of the latter can be mistaken
-    for a verdict; 64 and 69 are those of sysexits.h, 130 is the shell's for Ctrl-C."""
+    for a verdict; 64, 69 and 70 are those of sysexits.h, 130 is the shell's for Ctrl-C."""
 
     READY = 0
     NOT_READY = 1
@@ -31,6 +31,8 @@ class Judged(IntEnum):
     USAGE = 64
     UNAVAILABLE = 69
     """The store, the target or what is needed of them is not there."""
+    SOFTWARE = 70
+    """Something that nobody foresaw, or nobody reads the answer."""
     INTERRUPTED = 130
 
 
@@ -44,6 +46,7 @@ JUDGED = "; ".join(
         "4 Consul unreachable (replay without --target)",
         "64 usage",
         "69 the store or the target is not there",
+        "70 an error of Verdigris",
         "130 interrupted",
     )
 )

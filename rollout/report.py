@@ -114,10 +114,14 @@ def _alone(answer: Callable[[], Report]) -> Report:
     try:
         return answer()
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        raise error from None
+        raise alone(group) from None
+
+
+def alone(error: BaseException) -> BaseException:
+    """What task groups have wrapped, where that is one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _failure(error: Failure | ConsulError | Invalid) -> Failure:

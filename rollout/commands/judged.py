@@ -1,8 +1,12 @@
 """What `report` and `replay` have in common: exit codes, which criteria, how a report is shown."""
 
+import logging
+import os
+import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +22,12 @@ if TYPE_CHECKING:  # templates and plots take a second to import: not for `verdi
 _TRANSLATED: Final = {Exit.USAGE: Judged.USAGE, Exit.FAILED: Judged.UNAVAILABLE}
 
 
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+"""Nanoseconds of Unix time have 64 bits until 2262."""
+
+log = logging.getLogger("rollout")
+
+
 class Misused(click.UsageError):
     """As click has it, but for the exit code."""
 
@@ -25,13 +35,32 @@ class Misused(click.UsageError):
 
 
 class Judging(click.Command):
-    """A command whose exit code 2 says "not enough data": a command line that makes no sense ends with 64."""
+    """A command whose exit codes 0 to 2 are verdicts: whatever ends it without one ends it with another."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
             raise Misused(error.message, error.ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            raise Misused(error.message, ctx) from error
+        except click.exceptions.Exit:
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(Judged.INTERRUPTED)
+        except (BrokenPipeError, SystemExit):  # who reads has gone, in json's words or in rich's
+            with suppress(OSError):  # the interpreter would complain of it once more
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(Judged.SOFTWARE)
+        except Exception as error:
+            log.debug("this is unforeseen", exc_info=True)
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            click.echo(f"error: {words}; this is an error of Verdigris, please report it", err=True)
+            ctx.exit(Judged.SOFTWARE)
 
 
 def judging(answer: Callable[[], Report]) -> Report:
@@ -72,20 +101,34 @@ worst_option = click.option(
 )
 
 
-def moment(text: str | None, now: float) -> int | None:
+def period(since: str | None, until: str | None, now: float) -> tuple[int | None, int | None]:
+    """What `--since` and `--until` say, as `moment` has it."""
+    begin, end = moment(since, now, "--since"), moment(until, now, "--until")
+    if begin is not None and end is not None and begin >= end:
+        rule = "must be at least a minute after --since"
+        raise Failure(Judged.USAGE, f"--until {until!r} {rule}, which is {since!r}")
+    return begin, end
+
+
+def moment(text: str | None, now: float, option: str) -> int | None:
     """`1h` ago, or an ISO 8601 date and time, in nanoseconds of Unix time: the minute's beginning, since shadows that
     left no pair are counted by the minute, and the accounting is to close."""
     if text is None:
         return None
     try:
-        return _minute(now - quantity.seconds(text))
-    except ValueError:
-        pass
-    try:
-        return _minute(datetime.fromisoformat(text).timestamp())
-    except ValueError:
+        found = _seconds(text, now)
+    except (ValueError, OverflowError):  # the year 1 is beyond what a platform may know
         rule = 'must be how long ago ("1h", "7d"), or a date and time ("2026-11-22T14:00")'
-        raise Failure(Judged.USAGE, f"{text!r} {rule}") from None
+        raise Failure(Judged.USAGE, f"{option} {text!r} {rule}") from None
+    if not 0 <= found < LATEST:
+        raise Failure(Judged.USAGE, f"{option} {text!r} must be after 1970 and before 2200")
+    return _minute(found)
+
+
+def _seconds(text: str, now: float) -> float:
+    with suppress(ValueError):
+        return now - quantity.seconds(text)
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _minute(seconds: float) -> int:

@@ -36,7 +36,15 @@ def read_by(
     return convert
 
 
-TIME: Final = read_by(quantity.seconds)
+def age(text: str) -> float:
+    """Seconds ago, after 1970: what is older than that nobody can have."""
+    found = quantity.seconds(text)
+    if found > time.time():
+        raise ValueError('must be shorter ago than 1970, such as "7d"')
+    return found
+
+
+TIME: Final = read_by(age)
 SIZE: Final = read_by(quantity.size)
 store_option = click.option(
     "--store",

@@ -20,7 +20,7 @@ from rollout.commands.pairs import store_option
 from rollout.commands.report import Wanted, named, one
 from rollout.criteria import Terms, terms
 from rollout.failure import JUDGED, Exit, Failure, Judged
-from rollout.report import Report, console, consul_address, consul_options, finish, json_option
+from rollout.report import Report, alone, console, consul_address, consul_options, finish, json_option
 from rollout.stoppable import stoppable
 from rollout.view.replay import Progress
 
@@ -106,8 +106,7 @@ def replay(
         wanted = Wanted(
             named(service),
             to,
-            judged.moment(since, now / 1e9),
-            judged.moment(until, now / 1e9),
+            *judged.period(since, until, now / 1e9),
             run_name(now),
             worst,
         )
@@ -189,8 +188,10 @@ async def _run(
     with progress.shown(number):
         try:
             await replay.send(pairs)
-        except* Unreachable as group:
-            raise Failure(Judged.UNAVAILABLE, str(group.exceptions[0])) from None
+        except Unreachable as error:
+            raise Failure(Judged.UNAVAILABLE, str(error)) from None
+        except BaseExceptionGroup as group:
+            raise alone(group) from None
 
 
 def _interrupted(signal: Signals, wanted: Wanted, progress: Progress) -> None:

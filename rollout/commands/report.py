@@ -74,8 +74,7 @@ def report(
         wanted = Wanted(
             named(service),
             color,
-            judged.moment(since, now / 1e9),
-            judged.moment(until, now / 1e9),
+            *judged.period(since, until, now / 1e9),
             run,
             worst,
         )

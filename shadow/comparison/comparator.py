@@ -6,8 +6,10 @@ from mesh.shadowing import Compare
 from shadow.comparison.answers import Answers
 from shadow.comparison.custom import Custom, told
 from shadow.comparison.difference import Comparison, Difference
+from shadow.comparison.part import short
+from shadow.comparison.plain import ANSWER, BYTES
 from shadow.comparison.status import OK, status
-from shadow.messages.framing import split
+from shadow.messages.framing import Body, split
 from shadow.pair import Pair
 
 CANCELED: Final = "the client canceled the call before the primary had answered"
@@ -50,5 +52,18 @@ class Comparator:
         before, after = split(primary.body, primary.encoding), split(shadow.body, shadow.encoding)
         # Where both failed, where in the stream they did is up to chance
         whole = ended and primary.status == OK
+        unread = whole and bool(before.fault and after.fault)
+        if unread and (primary.body, primary.encoding) == (shadow.body, shadow.encoding):
+            return Comparison((*facts, Difference(ANSWER, BYTES, True, 1.0)))
         found = (*facts, *self._answers.compare(pair.method, before, after, ended=whole))
+        if unread and all(each.agrees for each in found):  # as far as they go; nobody knows the rest
+            return Comparison(facts, _unread(before, after))
         return Comparison(found) if found else Comparison((), CANCELED)
+
+
+def _unread(primary: Body, shadow: Body) -> str:
+    """What is wrong with both."""
+    both = primary.fault
+    if shadow.fault != both:
+        both = f"the primary's {primary.fault}; the shadow's {shadow.fault}"
+    return short(f"neither answer could be read to its end: {both}")

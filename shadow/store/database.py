@@ -122,7 +122,7 @@ def size(connection: Connection) -> int:
 
 def give_back(connection: Connection, pages: int) -> bool:
     """Free pages of SQLite's file to the disk, so many at most, but for a tenth that is soon needed again; whether it
-    did. PostgreSQL's autovacuum does it alone."""
+    did: a file that was made elsewhere (.recover) keeps what it has. PostgreSQL's autovacuum does it alone."""
     if connection.dialect.name != "sqlite":
         return False
     whole, free = (
@@ -130,5 +130,7 @@ def give_back(connection: Connection, pages: int) -> bool:
     )
     if free <= whole // 10:
         return False
-    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})")
-    return True
+    driver: Any = connection.connection.driver_connection
+    # A step for each page, of which execute() does the first only. This does them all, and commits before and after
+    driver.executescript(f"PRAGMA incremental_vacuum({pages})")
+    return bool(driver.execute("PRAGMA freelist_count").fetchone()[0] < free)

@@ -37,6 +37,7 @@ DISK: Final = Meaning("the disk failed", "see the system's log", True)
 APART: Final = Meaning(
     "there is no connection", "the server must run and be reachable, user, password and database right", True
 )
+NO_VALUE: Final = Meaning("it cannot hold a value", "integers have 64 bits, and text is Unicode")
 REFUSED: Final = Meaning("it refused", "this is an error of Verdigris, please report it")
 
 SQLITE: Final = {
@@ -93,3 +94,9 @@ def told(culprit: str) -> Iterator[None]:
         found = meaning(error)
         words = (str(_cause(error)).strip().splitlines() or [""])[0]
         raise StoreError(culprit, f"{found.value} ({words})", found.rule, passing=found.passing) from error
+    except (
+        OverflowError,
+        TypeError,
+        UnicodeError,
+    ) as error:  # a driver that did not get as far as its database
+        raise StoreError(culprit, f"{NO_VALUE.value} ({error})", NO_VALUE.rule) from error

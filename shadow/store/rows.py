@@ -3,6 +3,8 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from struct import pack, unpack
@@ -17,12 +19,31 @@ INCOMPARABLE: Final = "incomparable"
 MINUTE: Final = 60 * 10**9
 LONGEST: Final = 500
 """Characters of an output's name: what is in an index of PostgreSQL's must be shorter than 2.7 kB."""
+LARGEST: Final = 2**63 - MINUTE
+"""What BIGINT holds, with the minute that a time is in."""
+LARGEST_BUCKET: Final = 2**31 - 1
 Row = dict[str, Any]
 
 
 def legible(text: str) -> str:
     """Without what a database cannot hold: NUL (PostgreSQL) and halves of surrogate pairs."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def bounded(recorded: Recorded) -> Recorded:
+    """With the next number that a column holds in place of one that it does not: a redactor may say anything."""
+    pair = recorded.pair
+    numbers = (pair.at, pair.revision, pair.primary.latency, pair.shadow.latency)
+    if all(-LARGEST <= each <= LARGEST for each in numbers) and abs(pair.bucket) <= LARGEST_BUCKET:
+        return recorded
+    primary, shadow = (replace(each, latency=_within(each.latency)) for each in (pair.primary, pair.shadow))
+    at, revision, bucket = _within(pair.at), _within(pair.revision), _within(pair.bucket, LARGEST_BUCKET)
+    changed = replace(pair, at=at, revision=revision, bucket=bucket, primary=primary, shadow=shadow)
+    return replace(recorded, pair=changed)
+
+
+def _within(number: int, largest: int = LARGEST) -> int:
+    return max(-largest, min(number, largest))
 
 
 def outcome(recorded: Recorded) -> tuple[Outcome, str]:
@@ -88,8 +109,18 @@ class Kind(NamedTuple):
 def kind(pair: Pair, difference: Difference) -> Kind:
     return Kind(
         *(pair.service, pair.shadow.color, pair.role),
-        *(difference.output[:LONGEST], difference.measure, tuple(difference.figures)),
+        *(difference.output[:LONGEST], difference.measure, tuple(figures(difference))),
     )
+
+
+def figures(difference: Difference) -> dict[str, float]:
+    """Those that are numbers; a report can say nothing of others."""
+    found: dict[str, float] = {}
+    for name, figure in difference.figures.items():
+        with suppress(OverflowError):  # an int beyond any float
+            if math.isfinite(figure):
+                found[name] = float(figure)
+    return found
 
 
 def _digested(values: Row) -> Row:
@@ -118,7 +149,7 @@ def row(recorded: Recorded, pair_id: int, context_id: int) -> Row:
 
 
 def difference_row(difference: Difference, *, pair_id: int, place: int, output_id: int) -> Row:
-    values = [float(figure) for figure in difference.figures.values()]
+    values = list(figures(difference).values())
     return {
         "pair_id": pair_id,
         "place": place,
@@ -186,4 +217,4 @@ def comparison(found: Mapping[str, Any], differences: Sequence[Difference]) -> C
 
 def _share(score: float) -> float:
     """A comparator of the user's may say anything; neither database may lose a batch for it."""
-    return 0.0 if math.isnan(score) else score
+    return min(1.0, score) if score >= 0 else 0.0

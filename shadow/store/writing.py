@@ -40,7 +40,10 @@ def add(connection: Connection, recorded: Sequence[Recorded], counts: Sequence[C
     """What is there already changes nothing."""
     names = {each.pair.id.source for each in recorded} | {each.source for each in counts}
     sources = _sources(connection, names)
-    told = {sources[each.pair.id.source] * NUMBERS + each.pair.id.number: each for each in reversed(recorded)}
+    told = {
+        sources[each.pair.id.source] * NUMBERS + each.pair.id.number: rows.bounded(each)
+        for each in reversed(recorded)
+    }
     known = _known(connection, told)
     fresh = {pair_id: told[pair_id] for pair_id in sorted(told.keys() - known)}
     _pairs(connection, fresh)
@@ -52,12 +55,17 @@ def add(connection: Connection, recorded: Sequence[Recorded], counts: Sequence[C
 def _sources(connection: Connection, names: set[str]) -> dict[str, int]:
     """Ids by name. Locked until the end: PostgreSQL lets two writers tell of one source one after the other."""
     written = {name: rows.legible(name) for name in names}
-    _put(connection, SOURCES, [{"name": name} for name in sorted(set(written.values()))])
     ids: dict[str, int] = {}
-    for some in _slices(sorted(set(written.values()))):
-        query = select(SOURCES.c.name, SOURCES.c.id).where(SOURCES.c.name.in_(some))
-        locked = connection.execute(query.order_by(SOURCES.c.name).with_for_update())
-        ids |= {row.name: row.id for row in locked}
+    for missing in (
+        False,
+        True,
+    ):  # an INSERT takes a number of PostgreSQL's sequence also where it does nothing
+        if missing:
+            _put(connection, SOURCES, [{"name": name} for name in sorted(set(written.values()) - ids.keys())])
+        for some in _slices(sorted(set(written.values()) - ids.keys())):
+            query = select(SOURCES.c.name, SOURCES.c.id).where(SOURCES.c.name.in_(some))
+            locked = connection.execute(query.order_by(SOURCES.c.name).with_for_update())
+            ids |= {row.name: row.id for row in locked}
     return {name: ids[clean] for name, clean in written.items()}
 
 

@@ -86,6 +86,13 @@ def test_a_quantity_without_a_unit_of_ours_is_refused_with_the_rule(words: tuple
     assert "with its unit, such as" in " ".join(told.stderr.split())
 
 
+@pytest.mark.parametrize("words", [("forget", "--older-than"), ("export", "x", "--since")])
+def test_a_time_before_all_pairs_is_refused_with_the_rule(words: tuple[str, ...]) -> None:
+    told = run(*words, "99999999d")
+    assert told.exit_code == Exit.USAGE
+    assert "'99999999d' must be shorter ago than 1970" in " ".join(told.stderr.split())
+
+
 def test_without_a_store_the_option_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = run("forget", "--older-than", "7d")

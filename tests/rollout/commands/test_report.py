@@ -1,9 +1,13 @@
 """`report`: on a real store, as an operator, a script and CI see it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -99,7 +103,7 @@ def test_a_replay_is_judged_again_by_its_name_without_its_latencies(filled: Call
 def test_a_service_without_pairs_says_whose_there_are(filled: Callable[..., str]) -> None:
     result = run("films", "--store", filled(5))
     assert result.exit_code == Judged.NOT_ENOUGH_DATA
-    assert "has no pair of a shadow of films" in result.stderr
+    assert "has no pair of a shadow of films" in " ".join(result.stderr.split())
     assert "recommender green (shadow)" in result.stderr
 
 
@@ -107,7 +111,7 @@ def test_a_service_without_pairs_says_whose_there_are(filled: Callable[..., str]
     "words",
     [
         (), ("recommender", "--worst", "many"), ("recommender", "--no-such-option"), ("a/b",),
-        ("recommender", "--since", "yesterday"), ("recommender", "--consul-addr", "ftp://x"),
+        ("recommender", "--since", "1h", "--until", "2h"), ("recommender", "--consul-addr", "ftp://x"),
     ],
 )  # fmt: skip
 def test_a_command_line_that_makes_no_sense_is_no_verdict(
@@ -200,9 +204,78 @@ async def test_criteria_come_from_the_document_in_consul(site: Site, filled: Cal
     ],
 )
 def test_a_moment_is_how_long_ago_or_a_date_by_the_minute(text: str, expected: float) -> None:
-    assert judged.moment(text, 1_790_000_000.0) == expected // 60 * 60 * 1_000_000_000
+    assert judged.moment(text, 1_790_000_000.0, "--since") == expected // 60 * 60 * 1_000_000_000
 
 
 def test_a_moment_that_is_none_says_the_rule() -> None:
     with pytest.raises(Failure, match="how long ago"):
-        judged.moment("yesterday", 0.0)
+        judged.moment("yesterday", 0.0, "--since")
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("yesterday", "must be how long ago"),
+        ("9999-12-31", "must be after 1970 and before 2200"),
+        ("99999999d", "must be after 1970 and before 2200"),
+        ("999999999999d", "must be after 1970 and before 2200"),
+        ("0001-01-01", "must be "),
+        ("1969-12-30", "must be after 1970"),
+        ("9999-12-31T23:59:59-12:00", "must be "),
+    ],
+)
+def test_a_time_that_cannot_be_names_option_value_and_rule(
+    filled: Callable[..., str], option: str, text: str, rule: str
+) -> None:
+    result = run("recommender", option, text, "--store", filled(5))
+    assert result.exit_code == Judged.USAGE
+    assert f"{option} {text!r} {rule}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("of\nours"), Judged.SOFTWARE),
+        (BrokenPipeError(), Judged.SOFTWARE),
+        (RecursionError(), Judged.SOFTWARE),
+        (click.UsageError("late"), Judged.USAGE),
+        (click.FileError("x"), Judged.USAGE),
+        (click.Abort(), Judged.INTERRUPTED),
+        (KeyboardInterrupt(), Judged.INTERRUPTED),
+    ],
+    ids=repr,
+)
+def test_nothing_that_goes_wrong_has_the_exit_code_of_a_verdict(
+    monkeypatch: pytest.MonkeyPatch, filled: Callable[..., str], error: BaseException, code: Judged
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(judged, "answered", fail)
+    result = run("recommender", "--store", filled(5))
+    assert result.exit_code == code
+    assert "Traceback" not in result.stderr
+    if type(error) is RuntimeError:
+        assert "error: RuntimeError: of ours; this is an error of Verdigris" in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_our_marks_shows_their_numbers(filled: Callable[..., str], encoding: str) -> None:
+    command = [sys.executable, "-m", "rollout", "report", "recommender", "--store", filled(5)]
+    env = os.environ | {"PYTHONIOENCODING": encoding, "VERDIGRIS_CONSUL_ADDR": NOBODY}
+    ended = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert ended.returncode == Judged.NOT_ENOUGH_DATA, ended.stderr
+    assert b"NOT ENOUGH DATA" in ended.stdout
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_a_reader_who_leaves_is_no_verdict(filled: Callable[..., str], form: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "rollout", "report", "recommender", "--store", filled(400, scaled)]
+    command += form
+    env = os.environ | {"VERDIGRIS_CONSUL_ADDR": NOBODY}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as out:
+        ended = subprocess.run(command, env=env, stdout=out, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (Judged.SOFTWARE, b"")

@@ -16,6 +16,7 @@ from shadow.comparison.comparator import CANCELED, NOT_KEPT, Comparator
 from shadow.comparison.difference import Comparison, Difference
 from shadow.pair import Pair
 from tests.shadow.answers import INFER, OTHER, STREAM, answered, body, pair, response, streamed
+from tests.shadow.pipe import framed
 
 ITEMS = np.arange(10)[None]
 SCORES = np.linspace(5, 1, 10, dtype="f4")[None]
@@ -269,6 +270,46 @@ def test_a_body_that_is_cut_off_is_a_difference() -> None:
     assert found["messages"].detail.startswith("0 instead of 1; the shadow's message 1 ends after")
 
 
+MANY = framed(*[b"x"] * 10_000)
+UNREAD = [
+    pytest.param(
+        "zstd", b"\1\0\0\0\4aaaa", b"\1\0\0\0\5bbbbb", "grpc-encoding is 'zstd'", id="unknown encoding"
+    ),
+    pytest.param("gzip", b"\1\0\0\0\4aaaa", b"\1\0\0\0\5bbbbb", "is no gzip", id="broken gzip"),
+    pytest.param("", framed(b"one")[:-1], framed(b"two")[:-1], "ends after 2 of 3 bytes", id="cut off"),
+    pytest.param("", MANY + framed(b"a"), MANY + framed(b"b"), "more than the 10000", id="too many"),
+    pytest.param("", b"\xffaaaa", b"\xffbbbbb", "flag 255", id="no gRPC"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "before", "after", "why"), UNREAD)
+def test_where_neither_answer_can_be_read_nobody_says_that_they_agree(
+    encoding: str, before: bytes, after: bytes, why: str
+) -> None:
+    found = compared(unread(encoding, before, after))
+    assert (found.agrees, found.score) == (False, 0.0)
+    assert found.error.startswith("neither answer could be read to its end")
+    assert why in found.error
+
+
+@pytest.mark.parametrize(("encoding", "before", "_", "why"), UNREAD)
+def test_what_cannot_be_read_agrees_where_it_is_the_same_bytes(
+    encoding: str, before: bytes, _: bytes, why: str
+) -> None:
+    found = named(compared(unread(encoding, before, before)))
+    assert why
+    assert (found["answer"].measure, found["answer"].agrees) == ("bytes", True)
+
+
+def test_a_difference_before_what_cannot_be_read_is_a_difference() -> None:
+    found = named(compared(unread("zstd", framed(b"a") + b"\1", framed(b"b") + b"\1")))
+    assert not found["answer"].agrees
+
+
+def unread(encoding: str, before: bytes, after: bytes) -> Pair:
+    return pair(before, after, method=OTHER, encodings=(encoding, encoding))
+
+
 def test_a_primary_that_breaks_the_protocol_is_compared_byte_for_byte() -> None:
     assert named(compared(pair(body(b"\xff"), body(b"\xff"))))["answer"].agrees
     assert named(compared(pair(body(b"\xff"), body(response(ANSWER)))))["answer"].measure == "bytes"
@@ -384,7 +425,8 @@ def test_no_bytes_make_it_fail(
     given_pair = pair(
         before, after, method=method, encodings=("", encoding), statuses=statuses, canceled=canceled
     )
-    assert compared(given_pair).error in ("", CANCELED)
+    error = compared(given_pair).error
+    assert error in ("", CANCELED) or error.startswith("neither answer could be read")
     assert compared(pair(before, before, method=method)).agrees
 
 

@@ -1,5 +1,6 @@
 """What is added comes back as it was, once, and on both databases alike."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from shadow.comparison.difference import Comparison, Difference
 from shadow.pair import Outcome, PairId
 from shadow.store.fault import StoreError
 from shadow.store.store import Store
+from shadow.store.values import Recorded, Scope
 from tests.shadow.store.made import BEGIN, SCOPE, SECOND, broken, differing, pair, recorded
 
 
@@ -83,6 +85,37 @@ def test_a_name_that_no_index_holds_is_cut(store: Store) -> None:
 def test_a_score_that_is_no_number_is_kept_as_the_worst(store: Store) -> None:
     store.add([recorded(7, Comparison((Difference("items", "mine", False, float("nan")),)))])
     assert [each.pair.id.number for each in store.worst(SCOPE, 1)] == [7]
+
+
+@pytest.mark.parametrize(
+    "figure", [math.nan, math.inf, -math.inf, 10**400], ids=["nan", "inf", "-inf", "int"]
+)
+def test_a_figure_that_is_no_number_is_left_out(store: Store, figure: float) -> None:
+    figures = {"max_abs": figure, "missing": 1.0}
+    store.add([recorded(7, Comparison((Difference("items", "mine", False, 0.5, figures),)))])
+    kept = store.pair(PairId("host-1", 7)).comparison
+    assert kept is not None
+    assert kept.differences[0].figures == {"missing": 1.0}
+
+
+@pytest.mark.parametrize("number", [2**63, 10**400, -(10**400)], ids=["64 bits", "more", "less"])
+def test_a_number_that_no_column_holds_is_the_largest_that_one_does(store: Store, number: int) -> None:
+    wild = pair(7, at=number, revision=number, bucket=number)
+    wild = replace(wild, primary=replace(wild.primary, latency=number))
+    store.add([Recorded(wild, Comparison((Difference("items", "mine", False, number),)))])
+    found = store.pair(PairId("host-1", 7))
+    assert found.comparison is not None
+    assert found.comparison.score == (number > 0)
+    kept = (found.pair.at, found.pair.revision, found.pair.bucket, found.pair.primary.latency)
+    assert all((each > 0) == (number > 0) and 2**31 - 1 <= abs(each) < 2**63 for each in kept)
+
+
+@pytest.mark.parametrize(
+    "wanted", [Scope("films\udcff"), Scope("films", since_ns=10**30)], ids=["text", "time"]
+)
+def test_what_no_database_can_be_asked_is_a_fault(store: Store, wanted: Scope) -> None:
+    with pytest.raises(StoreError):
+        store.accounts(wanted)
 
 
 def test_a_pair_that_is_not_there_is_a_fault_that_names_it(store: Store) -> None:

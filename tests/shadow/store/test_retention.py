@@ -1,6 +1,8 @@
 """What is old goes, the rest stays, the accounts close, and nobody who writes waits for long."""
 
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,3 +138,26 @@ def test_what_is_forgotten_is_given_back_to_the_disk(tmp_path: Path) -> None:
         at(store, 3_600).retain(age=1, rest=rest)
     assert before > 4_000_000
     assert file.stat().st_size < before / 10
+
+
+def test_many_pages_are_given_back_in_one_slice(file_store: Store) -> None:
+    """A page each would be a thousand pauses for these pairs."""
+    file_store.add(
+        [recorded(number, request=random.Random(number).randbytes(20_000)) for number in range(200)]
+    )
+    slices: list[None] = []
+    at(file_store, 3_600).retain(age=1, rest=lambda: slices.append(None))
+    assert len(slices) <= 4
+
+
+def test_a_file_that_cannot_shrink_is_left_as_large_as_it_is(tmp_path: Path) -> None:
+    """Such as one that `sqlite3 FILE .recover` made."""
+    file = tmp_path / "shadow.db"
+    with Store.open(str(file)) as store:
+        store.add([recorded(number, request=bytes(20_000)) for number in range(200)])
+    with closing(sqlite3.connect(file)) as driver:
+        driver.executescript("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM")
+    slices: list[None] = []
+    with Store.open(str(file)) as store:
+        gone = at(store, 3_600).retain(age=1, slices=100, rest=lambda: slices.append(None))
+    assert (gone, len(slices) < 10) == (200, True)

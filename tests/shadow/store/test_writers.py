@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
+from sqlalchemy import select
 
 from shadow.pair import Outcome
+from shadow.store.schema import SOURCES
 from shadow.store.store import Store
 from tests.shadow.store.made import SCOPE, count, recorded
 
@@ -55,6 +57,16 @@ def test_several_processes_make_and_fill_one_store_at_once(url: str, sources: tu
         found = Counter(each.pair.id for each in store.pairs(SCOPE))
         assert (len(found), set(found.values())) == (number * SIZE, {1})
         assert accounts(store) == {Outcome.COMPARED: number * SIZE, Outcome.DROPPED: number}
+
+
+def test_a_source_takes_one_number_however_many_batches_it_sends(store: Store) -> None:
+    """There are 2^23: at ten batches a second they would last ten days."""
+    for number in range(1_000):
+        store.add([], [count("in_flight", number + 1, source="a")])
+    store.add([], [count("in_flight", 1, source="b")])
+    with store._reader.connect() as connection:
+        names = connection.execute(select(SOURCES.c.name, SOURCES.c.id))
+        assert {row.name: row.id for row in names} == {"a": 1, "b": 2}
 
 
 def test_one_thread_forgets_while_another_adds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
