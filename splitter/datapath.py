@@ -205,6 +205,9 @@ def described(switch: Switch, control: Control) -> dict[str, Any]:
 def _recording(settings: Settings, instance: str) -> Recording | NoRecording:
     if settings.store is None:
         return NoRecording()
+    if settings.state_dir is not None:
+        with contextlib.suppress(OSError):  # the recorder will say what is wrong with it
+            settings.state_dir.mkdir(parents=True, exist_ok=True)
     options = [f"--retain-age={settings.retain_age:g}"] if settings.retain_age is not None else []
     options += [f"--retain-size={settings.retain_size}"] if settings.retain_size is not None else []
     options += [f"--redactor={name}" for name in settings.redactors]

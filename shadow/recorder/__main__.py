@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from threading import Event, Thread
 from typing import Final
 
@@ -82,7 +81,7 @@ def _opened(url: str, connection: socket.socket) -> Store:
             if is_alone(connection):
                 raise
             log.error("%s; trying again in %g s", error, delay)
-        time.sleep(delay)
+        is_alone(connection, within=delay)
         delay = min(delay * 2, LONGEST_WAIT)
 
 

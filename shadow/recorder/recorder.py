@@ -45,11 +45,11 @@ REMEMBERED: Final = 64
 log = logging.getLogger("shadow.recorder")
 
 
-def is_alone(connection: socket.socket) -> bool:
-    """The data path has gone; what it sent before can still be read."""
+def is_alone(connection: socket.socket, *, within: float = 0.0) -> bool:
+    """The data path has gone, or goes within so many seconds; what it sent before can still be read."""
     poll = select.poll()
     poll.register(connection, select.POLLRDHUP)
-    return bool(poll.poll(0))
+    return bool(poll.poll(within * 1000))
 
 
 def wordless(comparison: Comparison) -> Comparison:

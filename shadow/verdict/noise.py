@@ -19,7 +19,7 @@ _BLOCKS: Final = (1, 4)
 """So many of the shadow's pairs for one of the noise: with 4, what the noise is uncertain by is nearly all."""
 _HALVINGS: Final = 40
 MOST_NOISE: Final = 0.5
-"""Where the primary disagrees with itself more often than not, nothing is left to agree with: nobody is ready by that."""
+"""Where the primary disagrees with itself more often than not, nothing is left to agree with: nobody is ready by it."""
 
 
 @dataclass(frozen=True, eq=False)
