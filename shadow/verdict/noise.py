@@ -18,6 +18,8 @@ from shadow.verdict.wealth import enough
 _BLOCKS: Final = (1, 4)
 """So many of the shadow's pairs for one of the noise: with 4, what the noise is uncertain by is nearly all."""
 _HALVINGS: Final = 40
+MOST_NOISE: Final = 0.5
+"""Where the primary disagrees with itself more often than not, nothing is left to agree with: nobody is ready by that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,9 @@ class AboveNoise:
 
     def above(self, bound: float, error: float, pairs: int) -> bool:
         """An agreement of `bound` is a difference of 1 - bound, which is half of 2 - bound as tallies have it."""
+        noise = self.noise.mean
+        if noise is not None and noise > MOST_NOISE:
+            return False
         supposed = self._supposed(pairs)
         beside = [each.complement.won(bound / 2) for each in supposed.beside]
         return _divided([supposed.differing.complement.won(bound), *beside]) >= enough(error)

@@ -79,3 +79,13 @@ def test_it_is_foretold_with_more_noise_measured_too() -> None:
     assert forecast.more is not None
     assert 100 < forecast.more < 57_000
     assert at_least(60_000).state(60_000) == forecast.state == State.READY
+
+
+def test_a_primary_that_disagrees_with_itself_more_often_than_not_makes_nobody_ready() -> None:
+    """All of it is within the noise, and none of it is agreement."""
+    everything = np.ones(3_000, np.bool_)
+    gauge = AboveNoise.of(everything, everything)
+    assert not gauge.above(0.99, 0.05, 3_000)
+    assert gauge.low(0.05, 3_000) == 0.0
+    criterion = Criterion("agreement", gauge, 0.99, True, Risk(0.05, 0.01))
+    assert criterion.state(3_000) is State.NOT_ENOUGH_DATA
