@@ -66,6 +66,10 @@ class Rate(click.ParamType[float]):
     help="Of one call.",
 )
 @click.option("--target", metavar="HOST:PORT", help="Send there, whatever Consul knows.")
+@click.option(
+    "--redactor", "redactors", multiple=True, envvar="VERDIGRIS_REDACTOR", metavar="NAME",
+    help="As the splitter's: an entry point that sees each pair before it is kept. Repeatable.",
+)  # fmt: skip
 @judged.criteria_option
 @judged.html_option
 @judged.worst_option
@@ -82,6 +86,7 @@ def replay(
     at_once: int,
     timeout: float,
     target: str | None,
+    redactors: tuple[str, ...],
     criteria_file: Path | None,
     html: Path | None,
     worst: int,
@@ -116,7 +121,9 @@ def replay(
             found = asyncio.run(_found(address, service, to, target, criteria_file))
             held = found[0]
             progress = Progress(console(stderr=True), to, str(wanted.run))
-            ended = asyncio.run(stoppable(_run(opened, wanted, found[1], held, pace, limit, progress)))
+            ended = asyncio.run(
+                stoppable(_run(opened, wanted, found[1], held, pace, limit, progress, redactors))
+            )
             if isinstance(ended, Signals):
                 _interrupted(ended, wanted, progress)
             # the run's own times, not those of the requests
@@ -170,8 +177,9 @@ async def _run(
     pace: Any,
     limit: int | None,
     progress: Progress,
+    redactors: tuple[str, ...],
 ) -> None:
-    from shadow.comparison.custom import NotInstalled
+    from shadow.comparison.custom import NotInstalled, Redactor
     from shadow.replay.keeping import Keeping, requests
     from shadow.replay.replay import Replay, Unreachable
 
@@ -181,7 +189,8 @@ async def _run(
         message = f"{store.name} has no request of {wanted.service} with its payload in this period"
         raise Failure(Judged.UNAVAILABLE, message, hint=hint)
     try:
-        keeping = Keeping(store, held.traffic.compare, held.traffic.record)
+        redact = [Redactor(name) for name in redactors]  # without one that was asked for, nothing is sent
+        keeping = Keeping(store, held.traffic.compare, held.traffic.record, redactors=redact)
     except NotInstalled as error:
         raise Failure(Judged.UNAVAILABLE, str(error)) from None
     replay = Replay(str(wanted.run), targets, pace, keep=keeping.keep, finished=progress.finished)

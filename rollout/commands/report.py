@@ -71,6 +71,8 @@ def report(
 
     def answer() -> Report:
         now = judged.now()
+        if color is not None and not contract.COLOR.fullmatch(color):
+            raise Failure(Exit.USAGE, f"--color {color!r} is no colour: small letters, digits and - only")
         wanted = Wanted(
             named(service),
             color,
@@ -80,7 +82,7 @@ def report(
         )
         with opened_store(store, read_only=True) as opened:
             held = asyncio.run(_terms(service, criteria_file, consul_addr, consul_token_file))
-            colors = (color,) if color else _colors(opened, wanted)
+            colors = _colors(opened, wanted)
             return judged.answered(service, [one(opened, wanted, each, held, now) for each in colors], html)
 
     finish(as_json, lambda: judged.judging(answer))
@@ -98,19 +100,24 @@ async def _terms(service: str, file: Path | None, consul_addr: str, consul_token
 
 
 def _colors(store: "Store", wanted: Wanted) -> tuple[str, ...]:
-    """The colours that there are pairs of; Failure, which is no verdict, if there are none."""
+    """The colour that is wanted, or all; Failure, which is no verdict, if there is nothing of it."""
     from shadow.store.values import Scope
 
+    if wanted.color and store.accounts(
+        Scope(wanted.service, wanted.color, wanted.role, source=wanted.run or None)
+    ):
+        return (wanted.color,)
     subjects = store.subjects()
     found = [each.color for each in subjects if (each.service, each.role) == (wanted.service, wanted.role)]
     if wanted.run:  # of this run, not of every replay
         scopes = {color: Scope(wanted.service, color, wanted.role, source=wanted.run) for color in found}
         found = [color for color, scope in scopes.items() if store.environment(scope).pairs]
-    if found:
+    if found and not wanted.color:
         return tuple(dict.fromkeys(found))
     known = sorted({f"{each.service} {each.color} ({each.role})" for each in subjects})
     what = f"the replay {wanted.run}" if wanted.run else "a shadow"
-    message = f"{store.name} has no pair of {what} of {wanted.service}"
+    named_color = f" {wanted.color}" if wanted.color else ""
+    message = f"{store.name} has no pair of {what}{named_color} of {wanted.service}"
     hint = f"It has: {', '.join(known)}." if known else "It has no pair at all."
     raise Failure(Judged.NOT_ENOUGH_DATA, message, hint=hint)
 

@@ -1,7 +1,7 @@
 """What a comparison finds, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,9 @@ class Comparison:
     def score(self) -> float:
         """The worst of its parts."""
         return 0.0 if self.error else min((each.score for each in self.differences), default=1.0)
+
+
+def wordless(comparison: Comparison) -> Comparison:
+    """Its figures alone: words may quote what was answered, and they were found before anything was redacted."""
+    differences = tuple(replace(each, detail="") for each in comparison.differences)
+    return Comparison(differences, comparison.error and "it could not be compared")

@@ -61,12 +61,17 @@ def metadata(stored: Iterable[tuple[str, str]]) -> tuple[tuple[str, str | bytes]
             continue
         if name.endswith("-bin"):
             try:
-                kept.append((name, base64.b64decode(value + "=" * (-len(value) % 4), validate=True)))
+                kept += [(name, _decoded(each)) for each in value.split(",")]  # as repeated ones were joined
             except (binascii.Error, ValueError):
                 continue
         elif value.isascii() and value.isprintable():
             kept.append((name, value))
     return (*kept, (contract.HEADER_ROLE, contract.ROLE_SHADOW))
+
+
+def _decoded(value: str) -> bytes:
+    value = value.strip(" ")
+    return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
 
 
 async def send(channel: grpc.aio.Channel, target: Target, pair: Pair, *, timeout: float) -> Sent:

@@ -16,6 +16,9 @@ from shadow.store.values import Scope, Stored
 PAGE: Final = 500
 """Pairs of one transaction: whoever reads for hours (a replay) keeps no old state of the database alive for so long."""
 
+BYTES: Final = 16 << 20
+"""Of payloads, as they are stored, in one transaction; a larger one comes alone."""
+
 
 def numbered(connection: Connection, pair: PairId) -> list[int]:
     """The id that it has, if there is such a source."""
@@ -45,9 +48,28 @@ def calls(numbers: Array, times: Array) -> Array:
 def stream(engine: Engine, numbers: Array, *, payloads: bool) -> Iterator[Stored]:
     """In this order. What was forgotten meanwhile is left out."""
     for start in range(0, numbers.size, PAGE):
-        with engine.connect() as connection:
-            page = fetch(connection, numbers[start : start + PAGE].tolist(), payloads=payloads)
-        yield from page
+        page = numbers[start : start + PAGE].tolist()
+        for some in _portions(engine, page) if payloads else (page,):
+            with engine.connect() as connection:
+                found = fetch(connection, some, payloads=payloads)
+            yield from found
+
+
+def _portions(engine: Engine, page: list[int]) -> Iterator[list[int]]:
+    """The page, cut where the payloads would be too much at once."""
+    query = select(PAYLOADS.c.pair_id, PAYLOADS.c.size).where(PAYLOADS.c.pair_id.in_(page))
+    with engine.connect() as connection:
+        sizes = {row.pair_id: row.size for row in connection.execute(query)}
+    some: list[int] = []
+    room = BYTES
+    for number in page:
+        size = sizes.get(number, 0)
+        if some and size > room:
+            yield some
+            some, room = [], BYTES
+        some.append(number)
+        room -= size
+    yield some
 
 
 def fetch(connection: Connection, numbers: Sequence[int], *, payloads: bool = True) -> list[Stored]:

@@ -232,7 +232,7 @@ async def test_a_store_without_payloads_is_told(site: Site, store: Callable[...,
         site.address, site.service, "--to", "green", "--store", path, "--target", "127.0.0.1:1"
     )
     assert ended.code == Judged.UNAVAILABLE
-    assert f"has no request of {site.service} with its payload" in ended.err
+    assert f"has no request of {site.service} with its payload" in " ".join(ended.err.split())
 
 
 @pytest.mark.parametrize(
@@ -256,6 +256,17 @@ async def test_a_comparator_that_is_not_installed_is_told_before_anything_is_sen
         ended = await replay(site.address, site.service, *words)
     assert (ended.code, green.calls) == (Judged.UNAVAILABLE, 0)
     assert "comparator 'nobodys'" in ended.err
+
+
+async def test_a_redactor_that_is_not_installed_is_told_before_anything_is_sent(
+    site: Site, store: Callable[..., str]
+) -> None:
+    green = Recommender()
+    async with serving(green) as port:
+        words = ("--to", "green", "--store", store(5, site.service), "--target", f"127.0.0.1:{port}")
+        ended = await replay(site.address, site.service, *words, "--redactor", "nobodys")
+    assert (ended.code, green.calls) == (Judged.UNAVAILABLE, 0)
+    assert "redactor 'nobodys'" in ended.err
 
 
 async def test_an_endpoint_that_fails_its_checks_gets_nothing(site: Site, store: Callable[..., str]) -> None:

@@ -107,9 +107,20 @@ def test_a_service_without_pairs_says_whose_there_are(filled: Callable[..., str]
     assert "recommender green (shadow)" in result.stderr
 
 
+@pytest.mark.parametrize("run_of", [(), ("--run", "replay-1")], ids=["live", "replay"])
+def test_a_colour_without_pairs_says_which_there_are(
+    filled: Callable[..., str], run_of: tuple[str, ...]
+) -> None:
+    result = run("recommender", "--color", "grene", *run_of, "--store", filled(5))
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == Judged.NOT_ENOUGH_DATA
+    assert "grene of recommender It has: recommender green (shadow)" in said
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("recommender", "--color", "Green"),
         (), ("recommender", "--worst", "many"), ("recommender", "--no-such-option"), ("a/b",),
         ("recommender", "--since", "1h", "--until", "2h"), ("recommender", "--consul-addr", "ftp://x"),
     ],

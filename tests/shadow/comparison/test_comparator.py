@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mesh.pb import open_inference_pb2 as pb
 from mesh.shadowing import CLASS, IGNORED, SET, Compare, OutputRule
 from shadow.comparison import answers as module
+from shadow.comparison import plain
 from shadow.comparison.comparator import CANCELED, NOT_KEPT, Comparator
 from shadow.comparison.difference import Comparison, Difference
 from shadow.pair import Pair
@@ -382,6 +383,16 @@ def test_what_is_no_json_is_compared_byte_for_byte(other: bytes) -> None:
     found = named(compared(pair(body(b"[1]"), body(other), method=OTHER)))["answer"]
     assert (found.measure, found.agrees) == ("bytes", False)
     assert named(compared(pair(body(other), body(other), method=OTHER)))["answer"].agrees
+
+
+def test_more_json_than_a_recorder_has_room_for_is_compared_byte_for_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """30 kB of gzip can be 30 MB of JSON, which would be gigabytes of Python's objects."""
+    before, after = b'{"a": 1}', b'{"a":  1}'
+    for most, agrees in ((len(before + after), True), (len(before + after) - 1, False)):
+        monkeypatch.setattr(plain, "MOST_JSON", most)
+        assert named(compared(pair(body(before), body(after), method=OTHER)))["answer"].agrees == agrees
 
 
 def test_a_protocol_without_a_schema_is_compared_byte_for_byte_and_says_so() -> None:

@@ -1,16 +1,20 @@
 """What is added comes back as it was, once, and on both databases alike."""
 
 import math
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 
 from mesh import contract
 from shadow.comparison.difference import Comparison, Difference
 from shadow.pair import Outcome, PairId
+from shadow.store import reading
 from shadow.store.fault import StoreError
 from shadow.store.store import Store
-from shadow.store.values import Recorded, Scope
+from shadow.store.values import Recorded, Scope, Stored
 from tests.shadow.store.made import BEGIN, SCOPE, SECOND, broken, differing, pair, recorded
 
 
@@ -154,6 +158,26 @@ def test_more_pairs_than_a_page_are_streamed_whole(store: Store, monkeypatch: py
     monkeypatch.setattr("shadow.store.reading.PAGE", 3)
     store.add([recorded(number) for number in range(8)])
     assert [each.pair.id.number for each in store.pairs(SCOPE)] == list(range(8))
+
+
+def test_large_payloads_are_streamed_a_few_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of 500 pairs of three mebibytes each would be read whole for the first of them."""
+    bodies = [random.Random(number).randbytes(10_000 if number == 4 else 1_000) for number in range(9)]
+    store.add([recorded(number, request=body) for number, body in enumerate(bodies)])
+    read: list[int] = []
+    fetch = reading.fetch
+
+    def watched(connection: Connection, numbers: Sequence[int], *, payloads: bool = True) -> list[Stored]:
+        read.append(len(numbers))
+        return fetch(connection, numbers, payloads=payloads)
+
+    monkeypatch.setattr(reading, "fetch", watched)
+    monkeypatch.setattr(reading, "BYTES", 3_500)
+    assert [each.pair.request for each in store.pairs(SCOPE)] == bodies
+    assert read == [3, 1, 1, 3, 1]
+    read.clear()
+    assert len(list(store.pairs(SCOPE, payloads=False))) == 9
+    assert read == [9]
 
 
 def test_a_batch_larger_than_one_statement_may_be_is_added_whole(store: Store) -> None:
