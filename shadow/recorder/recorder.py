@@ -21,7 +21,7 @@ from mesh.traffic import Traffic
 from shadow import wire
 from shadow.comparison.comparator import Comparator
 from shadow.comparison.custom import NotInstalled, Redactor
-from shadow.comparison.difference import Comparison
+from shadow.comparison.difference import Comparison, wordless
 from shadow.pair import Outcome, Pair
 from shadow.recorder.intake import Terms
 from shadow.store.fault import StoreError
@@ -50,12 +50,6 @@ def is_alone(connection: socket.socket, *, within: float = 0.0) -> bool:
     poll = select.poll()
     poll.register(connection, select.POLLRDHUP)
     return bool(poll.poll(within * 1000))
-
-
-def wordless(comparison: Comparison) -> Comparison:
-    """Its figures alone: words may quote what was answered, and they were found before anything was redacted."""
-    differences = tuple(replace(each, detail="") for each in comparison.differences)
-    return Comparison(differences, comparison.error and "it could not be compared")
 
 
 class Rules:
