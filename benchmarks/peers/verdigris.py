@@ -87,7 +87,9 @@ class MirroringVerdigris(Verdigris):
             "mirror": [{"color": "green", "percent": 100}],
             "methods": {"safe": [f"{METHOD.rpartition('/')[0]}/*"]},
         }
-        target = self._run(site, {"blue": site.backend, "green": shadow.port}, document)
+        # As its peer: a copy, and no more. `benchmarks.shadows` has what recording costs
+        backends = {"blue": site.backend, "green": shadow.port}
+        target = self._run(site, backends, document, options=("--store", "off"))
         return replace(target, witness=witness.copies(shadow))
 
 

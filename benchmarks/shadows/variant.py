@@ -33,11 +33,9 @@ class Variant(Verdigris):
 
     def start(self, site: Site) -> Target:
         options = ("--store", "off") if self.recorder == NONE else ()
-        return self._run(
-            site, {"blue": site.backend, **self._shadow(site)}, self._document(), options=options
-        )
+        return self._run(site, {"blue": site.backend, **self._shadow(site)}, self.document(), options=options)
 
-    def _document(self) -> Mapping[str, Any]:
+    def document(self) -> Mapping[str, Any]:
         one: dict[str, Any] = {"split": {"blue": 100}, "methods": {"safe": [METHOD]}}
         if self.green != NONE:
             one["mirror"] = [{"color": "green", "percent": 100, "timeout": "2s"}]
