@@ -16,6 +16,9 @@ from shadow.wire import Total
 BUDGET: Final = 16 << 20
 """Bytes that may wait, sent or not: a second of 16 000 calls with 1 KiB each."""
 
+MOST_TOTALS: Final = 256
+"""Kinds of shadows without a pair that are counted apart, or each edit would cost a little for ever."""
+
 Key = tuple[str, str, int, str, str]
 """Colour, role, revision, outcome, reason."""
 
@@ -32,6 +35,10 @@ class Outbox:
         """Unix time at 0 of `perf_counter_ns`, in nanoseconds; as of the current batch."""
         self.totals: dict[Key, int] = {}
         """Shadows without a pair, since the beginning."""
+        self.earlier: dict[tuple[str, str, str, str], int] = {}
+        """Those of old revisions, by colour, role, outcome and reason."""
+        self._oldest = 0
+        """What is counted late for an older revision counts for this one."""
         self.terms = b""
         self._told = True
         """The terms are in what was put in since."""
@@ -73,9 +80,25 @@ class Outbox:
     def count(self, color: str, role: str, revision: int, outcome: str, reason: str) -> None:
         """One more shadow that has no pair."""
         self._begin()
+        if revision < self._oldest:
+            revision = self._oldest
         key = (color, role, revision, outcome, reason)
-        self.totals[key] = self.totals.get(key, 0) + 1
+        known = self.totals.get(key)
+        if known is None and len(self.totals) >= MOST_TOTALS:
+            self._fold()
+        self.totals[key] = 1 + (known or 0)
         self._changed[key] = None
+
+    def _fold(self) -> None:
+        """Forget by which revision those were counted that none but the newest two have."""
+        revisions = sorted({key[2] for key in self.totals})
+        if len(revisions) < 3:
+            return
+        self._oldest = revisions[-2]
+        for key in [key for key in self.totals if key[2] < self._oldest and key not in self._changed]:
+            color, role, _, outcome, reason = key
+            kind = (color, role, outcome, reason)
+            self.earlier[kind] = self.earlier.get(kind, 0) + self.totals.pop(key)
 
     def take(self) -> bytearray:
         """The next batch, to be sent now; empty if there is nothing, or no budget for counts (which are totals)."""

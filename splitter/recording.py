@@ -75,6 +75,7 @@ class Recording:
     def totals(self) -> dict[tuple[str, str, str, str], int]:
         """What became of the shadows whose pairs are kept or given up, by colour, role, outcome and reason."""
         totals = self._said.copy()
+        totals.update(self._outbox.earlier)
         for (color, role, _, outcome, reason), number in self._outbox.totals.items():
             totals[color, role, outcome, reason] += number
         return dict(totals)
@@ -166,8 +167,7 @@ class Recording:
             ours, theirs = socket.socketpair()
         except OSError as error:  # no descriptor is left
             return f"could not be started: {error}"
-        terms, batches = self._outbox.again()
-        suspects = sum(map(len, (terms, *batches))) if self._fruitless else 0
+        suspects = self._outbox.size if self._fruitless else 0
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
             try:
@@ -184,6 +184,7 @@ class Recording:
                 writer.close()
                 return f"could not be started: {error}"
         self._fruitless += 1
+        terms, batches = self._outbox.again()  # now: while the process was started, more was put there
         writer.write(terms)
         writer.writelines(batches)
         if self._finishing.is_set():

@@ -66,6 +66,8 @@ class SpanEncoder:
     def __init__(self, *, service: str, resource: Resource) -> None:
         self._service = service
         self._templates: dict[SpanKey, bytes] = {}
+        self._newest = 0
+        """The highest revision that a template was made of: those before it will not be asked for long."""
         attributes = b"".join(
             _field(1, _attribute(name, value))
             for name, value in resource.attributes.items()
@@ -121,8 +123,9 @@ class SpanEncoder:
             span.status.code = StatusMessage.STATUS_CODE_ERROR
         template = span.SerializeToString() + b"".join(_field(9, _attribute(*pair)) for pair in pairs)
         if len(template) <= _TEMPLATE_LENGTH:
-            if len(self._templates) >= _TEMPLATES:
+            if len(self._templates) >= _TEMPLATES or key.revision > self._newest:
                 self._templates.clear()
+                self._newest = max(self._newest, key.revision)
             self._templates[key] = template
         return template
 

@@ -40,6 +40,12 @@ def store(tmp_path: Path) -> Path:
 async def serving(mesh: Mesh, store: Path, *flags: str) -> Splitter:
     splitter = await mesh.splitter("--store", str(store), *flags)
     await mesh.put(DOCUMENT)
+    # Until then shadows wait for a connection, and a busy machine does not begin more than so many
+    await splitter.until(
+        lambda table: (
+            table["shadow_endpoints"] and all(each["connected"] for each in table["shadow_endpoints"])
+        )
+    )
     return splitter
 
 
@@ -59,12 +65,13 @@ async def calls(splitter: Splitter, count: int = CALLS) -> None:
 
 
 async def stream(splitter: Splitter, enough: asyncio.Event) -> int:
-    """Calls without a pause, each answered by blue, until there are enough; how many."""
+    """Calls, each answered by blue, until there are enough; how many. With pauses, for the recorder has to catch up."""
     number = 0
     async with Client(splitter.address) as client:
         while not enough.is_set():
             assert await client.color() == "blue"
             number += 1
+            await asyncio.sleep(0.002)
     return number
 
 

@@ -121,6 +121,23 @@ def test_the_oldest_message_can_be_given_up() -> None:
     assert (outbox.forsake(), outbox.size) == (b"", 0)
 
 
+def test_an_edit_costs_nothing_for_ever() -> None:
+    """Shadows of old revisions stay counted; by which one is forgotten."""
+    outbox = Outbox(wake=lambda: None)
+    told: dict[int, int] = {}
+    for revision in range(1, 2_001):
+        outbox.count("green", "shadow", revision, "dropped", "no_endpoint")
+        for kind, body, _ in wire.messages(outbox.take()):
+            assert kind == wire.COUNTS
+            told |= {each.revision: each.number for each in wire.read_totals(body)}
+    assert len(outbox.totals) < 300
+    outbox.count("green", "shadow", 1, "dropped", "no_endpoint")
+    for _, body, _ in wire.messages(outbox.take()):
+        told |= {each.revision: each.number for each in wire.read_totals(body)}
+    assert sum(told.values()) == 2_001
+    assert sum(outbox.totals.values()) + sum(outbox.earlier.values()) == 2_001
+
+
 @given(st.lists(st.sampled_from(("offer", "take", "acknowledge", "restart")), max_size=60), st.randoms())
 def test_every_message_arrives_whatever_ends_in_between(deeds: list[str], chance: st.DataObject) -> None:
     """A recorder keeps what it acknowledges, and forgets the rest when it ends."""

@@ -163,6 +163,18 @@ async def test_one_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptu
     assert "could not be started" in caplog.text
 
 
+async def test_what_comes_while_it_is_started_is_sent_to_it_too(tmp_path: Path) -> None:
+    async with watched(tmp_path) as at:
+        at.recording.learn(facts(MIRRORED))
+        numbers = [f"pair {number}" for number in range(40)]
+        for number in numbers:  # a process takes longer to start than these to be sent
+            at.offer(number)
+            at.recording._flush()
+            await asyncio.sleep(0.001)
+        await at.until(*(f"{wire.PAIR} {number}" for number in numbers))
+        await until(lambda: not at.recording.waiting)
+
+
 async def test_in_the_end_it_gets_what_is_left_and_ends_by_itself(tmp_path: Path) -> None:
     async with watched(tmp_path) as at:
         at.recording.learn(facts(MIRRORED))
