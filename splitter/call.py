@@ -7,7 +7,7 @@ Frames go from peer to peer; the call only looks at the first response block (to
 elsewhere if the first endpoint provably did not process it, or if the method is safe to run twice.
 
 This is the hot path: a unary call without shadows costs about 2.7 µs of compiled Python, 10.6 of interpreted, so what
-happens in every call stands in few functions, and what is rare in functions of its own (`recovery`, for one).
+happens in every call stands in few functions; what is rare in others (`recovery`, for one).
 """
 
 from time import perf_counter_ns
@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, Final
 
 from mesh import contract
 from mesh.http2 import frames
-from mesh.http2.blocks import Malformed, edited, literal
+from mesh.http2.blocks import Malformed
 from mesh.http2.stream import Stream
 from splitter import deadline, recovery
 from splitter.ejection import FAILED
 from splitter.head import INTERIM, TRAILERS, read_head
 from splitter.kept import KEPT_LEAST, KEPT_LIMIT, Piece, joined
 from splitter.leg import Leg
+from splitter.outgoing import outgoing
 from splitter.picker import NO_BUCKET
 from splitter.table import NOBODY
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
     from splitter.capture import Capture
-    from splitter.mirror import ShadowCall
     from splitter.pool import Pool
     from splitter.request import Request
+    from splitter.shadowcall import ShadowCall
     from splitter.switch import Switch
     from splitter.table import Table, Target
     from splitter.tracing import Context
@@ -106,7 +107,6 @@ class Call(Stream):
         return contract.ROLE_FALLBACK if self.reason == contract.REASON_FALLBACK else contract.ROLE_PRIMARY
 
     # Its deadline
-
     @property
     def expires(self) -> int | None:
         """When its deadline passes, by `perf_counter_ns`; None for one that has none."""
@@ -163,20 +163,11 @@ class Call(Stream):
             self.replenish()
 
     def _first_block(self, late: bool) -> bytes:
-        """What the client said first, for this leg: with its trace, and, `late`, with what is left of the time."""
-        request = self.request
-        drop, append = request.strays, b""
-        if self.trace is not None:
-            append = self.leg_field
-            if request.traceparent is not None:
-                drop += (request.traceparent,)
-            if request.tracestate and not self.trace.parent_id:  # the trace begins here
-                drop += request.tracestate
+        """With this leg's trace; `late`: and with what is left of the time."""
         expires = self.expires if late else None
-        if expires is not None and request.timeout is not None:
-            drop += (request.timeout,)
-            append += literal(b"grpc-timeout", deadline.render(max(0, expires - perf_counter_ns())))
-        return edited(self.block, drop=drop, append=append) if drop or append else self.block
+        timeout = deadline.field(expires - perf_counter_ns()) if expires is not None else b""
+        parent = self.leg_field if self.trace is not None else b""
+        return outgoing(self.block, self.request, self.trace, parent, timeout=timeout)
 
     def _send_kept(self, leg: Leg, kept: list[Piece]) -> None:
         for position, (payload, end, is_block) in enumerate(kept):

@@ -12,19 +12,18 @@ from mesh import contract
 from shadow.wire import FACTS, LEFT_OUT, NO_TRACE, PAIR, PREFIX, SEPARATOR
 from splitter.kept import KEPT_LEAST
 from splitter.outbox import Outbox
+from splitter.outcome import COMPARED, COMPLETED, DROPPED
 
 if TYPE_CHECKING:
     from splitter.call import Call
-    from splitter.mirror import ShadowCall
+    from splitter.shadowcall import ShadowCall
 
 MAX_CAPTURED: Final = 32 << 20
 """Bytes captured of calls under way, all together; beyond it pairs lose their bodies (`bytes`)."""
 _LABELS: Final = 4_096
 """Different labels that are remembered."""
 
-# What became of a shadow (shadow.pair.Outcome), and why a pair has no bodies
-COMPARED: Final = "compared"
-DROPPED: Final = "dropped"
+# Why a pair has no bodies, or is none
 TOO_LARGE: Final = "too_large"
 BYTES: Final = "bytes"
 CANCELED: Final = "canceled"
@@ -167,7 +166,7 @@ class Capture:
         if said is None:
             return
         reason, status = detail, ""
-        if outcome == "completed":
+        if outcome == COMPLETED:
             reason, status = request.lost or answer.lost or said.lost, detail
             if self.canceled:
                 reason = CANCELED

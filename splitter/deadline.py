@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mesh.http2.blocks import literal
+
 _UNITS: Final = {
     b"H": 3_600_000_000_000,
     b"M": 60_000_000_000,
@@ -29,3 +31,8 @@ def render(nanoseconds: int) -> bytes:
         if count < _LIMIT:
             return b"%d%b" % (max(count, 1), unit)
     return b"%dH" % min(nanoseconds // _UNITS[b"H"], _LIMIT - 1)
+
+
+def field(left: int) -> bytes:
+    """The header field for so many nanoseconds; 0 where the time has passed."""
+    return literal(b"grpc-timeout", render(max(0, left)))

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 from mypy_extensions import mypyc_attr
 
 from mesh import contract
+from splitter.outcome import COMPLETED, FAILED, TIMED_OUT
 from splitter.picker import NO_BUCKET
 from splitter.spans import CLIENT, SERVER, SpanKey
 from splitter.tracing import Context, NoTracer, Tracer
 
 if TYPE_CHECKING:
     from splitter.call import Call
-    from splitter.mirror import ShadowCall
+    from splitter.shadowcall import ShadowCall
 
 BOUNDS: Final = tuple(
     round(seconds * 1e9)
@@ -24,7 +25,7 @@ MAX_METHODS: Final = 256
 """Methods counted by name; a client that invents names cannot grow the metrics beyond it."""
 MAX_METHOD_LENGTH: Final = 256
 OTHER: Final = b"/other"
-_SHADOW_STATUS: Final = {"completed": "", "failed": "", "timed_out": "DEADLINE_EXCEEDED"}
+_SHADOW_STATUS: Final = {COMPLETED: "", FAILED: "", TIMED_OUT: "DEADLINE_EXCEEDED"}
 """By outcome; empty: the detail is a gRPC status. Others were dropped."""
 
 

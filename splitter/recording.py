@@ -18,9 +18,10 @@ from typing import Final
 
 from mesh import contract
 from shadow import wire
-from splitter.capture import DROPPED, Captures
+from splitter.capture import Captures
 from splitter.facts import Facts
 from splitter.outbox import Outbox
+from splitter.outcome import DROPPED
 
 FLUSH_EVERY: Final = 0.02
 """Seconds that a pair may wait for others to be sent with it."""

@@ -31,8 +31,9 @@ from splitter.endpoint import Endpoint
 from splitter.facts import Facts, Seen
 from splitter.knowledge import Knowledge
 from splitter.lastgood import LastGood
-from splitter.mirror import Mirrors, ShadowCall
+from splitter.mirror import Mirrors
 from splitter.observer import Observer
+from splitter.shadowcall import ShadowCall
 from splitter.switch import ClientConnection, Switch
 from splitter.table import build
 from splitter.tracing import NoTracer, Tracer
