@@ -3,55 +3,27 @@
 import asyncio
 import json
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
 
 import grpc.aio
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
 from mesh import contract
 from mesh.consul import Consul
-from tests.conftest import TEMPORARY
+from tests.chromium import chromium
 from tests.e2e.backends.scripted import SERVICE
-from tests.e2e.harness import Mesh, needs
-
-FLAGS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.e2e.harness import Mesh
 
 
 @pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """For the socket that Chromium makes: its path may have 107 bytes, 45 of them Chromium's own."""
-    inside = len(str(TEMPORARY)) <= 50
-    with tempfile.TemporaryDirectory(prefix="ui-", dir=TEMPORARY if inside else "/tmp") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-async def page(tmp_path: Path, short_folder: Path) -> AsyncIterator[Page]:
-    """A page of a headless Chromium whose profile, cache and home end with the test."""
-    chromium = needs.command("chromium", package="chromium", also=["chromium-browser", "google-chrome"])
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, env={"HOME": str(tmp_path), "TMPDIR": str(short_folder)}
-        )
-        try:
-            page = await browser.new_page()
-            page.set_default_timeout(15_000)
-            yield page
-        finally:
-            await browser.close()
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    async with chromium(tmp_path) as browser:
+        page = await browser.new_page()
+        page.set_default_timeout(15_000)
+        yield page
 
 
 class ConsulPages:

@@ -1,46 +1,20 @@
 """The page in a real browser: nothing is asked of the network, nothing complains, and everything can be reached."""
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from shadow.report.page import page as html
-from tests.conftest import TEMPORARY
-from tests.e2e.harness import needs
+from tests.chromium import chromium
 from tests.shadow.report import example
 
-FLAGS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-)
-
 
 @pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """For the socket that Chromium makes: its path may have 107 bytes, 45 of them Chromium's own."""
-    inside = len(str(TEMPORARY)) <= 50
-    with tempfile.TemporaryDirectory(prefix="ui-", dir=TEMPORARY if inside else "/tmp") as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-async def browser(tmp_path: Path, short_folder: Path) -> AsyncIterator[Browser]:
-    chromium = needs.command("chromium", package="chromium", also=["chromium-browser", "google-chrome"])
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, env={"HOME": str(tmp_path), "TMPDIR": str(short_folder)}
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    async with chromium(tmp_path) as browser:
+        yield browser
 
 
 async def opened(browser: Browser, text: str, folder: Path, *, width: int = 1200) -> tuple[Page, list[str]]:
